@@ -1,0 +1,78 @@
+"""Turn the rendered files into the chosen project.
+
+Runs inside the new project, once everything is rendered: lays the files of the chosen
+framework over the common ones, picks the licence, and removes what no answer asked for.
+"""
+
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+# JSON never holds three quotation marks in a row, so no answer can end this string.
+ANSWERS: dict[str, Any] = json.loads(r"""{{ cookiecutter | tojson }}""")
+# {% raw %}
+
+PACKAGE = f"src/{ANSWERS['package_name']}"
+
+# When this holds, these paths are not part of the project.
+REMOVED: list[tuple[bool, list[str]]] = [
+    (
+        ANSWERS["background"] == "none",
+        [f"{PACKAGE}/tasks.py", f"{PACKAGE}/web/tasks.py", "tests/test_tasks.py"],
+    ),
+    (
+        ANSWERS["__websocket"] == "no",
+        ["tests/test_websocket.py"],
+    ),
+    (
+        not ANSWERS["shutdown_endpoint"],
+        [f"{PACKAGE}/web/shutdown.py", "tests/test_shutdown_endpoint.py"],
+    ),
+    (
+        ANSWERS["ci"] == "none",
+        [".github"],
+    ),
+]
+
+NEXT_STEPS = f"""
+{ANSWERS["project_slug"]} is ready. What to do next:
+  cd {ANSWERS["project_slug"]} && git init && git add -A
+  uv sync            # install it
+  uv run pytest      # see it stop, on the real server
+  uv run gunicorn    # run it as in production"""
+
+
+def lay_over(overlay: Path) -> None:
+    """Move every file of the overlay to the same place in the project."""
+    for file in list(overlay.rglob("*")):
+        if file.is_file():
+            target = file.relative_to(overlay)
+            target.parent.mkdir(parents=True, exist_ok=True)
+            file.replace(target)
+
+
+def remove(path: Path) -> None:
+    """Remove a file or folder, and the folders that this leaves empty."""
+    if path.is_dir():
+        shutil.rmtree(path)
+    else:
+        path.unlink(missing_ok=True)
+    for folder in path.parents:
+        if folder == Path() or not folder.is_dir() or any(folder.iterdir()):
+            break
+        folder.rmdir()
+
+
+lay_over(Path(ANSWERS["framework"]))
+Path("licenses", ANSWERS["license"]).replace("LICENSE")
+
+for leftover in ("fastapi", "flask", "licenses"):
+    remove(Path(leftover))
+for condition, paths in REMOVED:
+    if condition:
+        for path in paths:
+            remove(Path(path))
+
+print(NEXT_STEPS)
+# {% endraw %}
