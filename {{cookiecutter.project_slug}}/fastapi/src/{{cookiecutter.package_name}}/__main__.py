@@ -1,0 +1,34 @@
+"""Development: ``python -m`` this package serves on uvicorn, and reloads on change."""
+
+from __future__ import annotations
+
+import math
+import os
+import sys
+
+import uvicorn
+
+from . import logs
+from .app import create_app
+from .reload import is_reloader, run_reloader
+from .settings import load_settings
+
+
+def main() -> None:
+    """Run the development server. There is no load balancer to wait for, so no drain delay."""
+    os.environ.setdefault("SHUTDOWN_DRAIN_SECONDS", "0")
+    settings = load_settings()
+    if is_reloader():
+        sys.exit(run_reloader())
+    logs.configure(settings.log_level, json=False)
+    uvicorn.run(
+        create_app(settings),
+        host=settings.host,
+        port=settings.port,
+        log_config=None,
+        timeout_graceful_shutdown=math.ceil(settings.budget.requests),
+    )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,52 @@
+"""The composition root: what the service is made of."""
+
+from __future__ import annotations
+
+from fastapi import FastAPI
+
+from .lifecycle import Lifecycle
+from .settings import Settings, load_settings
+#% if cookiecutter.background == "thread"
+from .tasks import MemoryTaskQueue, TaskThread
+#% endif
+from .web.health import router as health
+from .web.lifespan import lifespan, track_in_flight
+#% if cookiecutter.shutdown_endpoint
+from .web.shutdown import create_router as create_shutdown_router
+#% endif
+#% if cookiecutter.background == "thread"
+from .web.tasks import router as tasks
+#% endif
+#% if cookiecutter.websocket
+from .web.websocket import router as websocket
+#% endif
+#%% (Jinja takes the blank lines after a statement away, but not after this comment)
+
+def create_app(settings: Settings | None = None) -> FastAPI:
+    """Make the application, without any side effect: its lifespan starts and stops things.
+
+    Add what your service needs with ``lifecycle.append``: started in this order, stopped last
+    first.
+    """
+    settings = settings or load_settings()
+    lifecycle = Lifecycle(settings.budget)
+    app = FastAPI(lifespan=lifespan)
+    app.state.settings = settings
+    app.state.lifecycle = lifecycle
+    track_in_flight(app, lifecycle)
+
+    app.include_router(health)
+#% if cookiecutter.background == "thread"
+    queue = MemoryTaskQueue()
+    app.state.tasks = queue
+    lifecycle.append(TaskThread(queue))
+    app.include_router(tasks)
+#% endif
+#% if cookiecutter.shutdown_endpoint
+    if settings.shutdown_token is not None:
+        app.include_router(create_shutdown_router(settings.shutdown_token))
+#% endif
+#% if cookiecutter.websocket
+    app.include_router(websocket)
+#% endif
+    return app

@@ -1,0 +1,55 @@
+"""Ties the lifecycle to FastAPI."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Annotated, cast
+
+from fastapi import Depends, FastAPI
+from starlette.requests import HTTPConnection
+from starlette.types import ASGIApp
+
+from .. import logs
+from ..lifecycle import AsgiInFlight, Lifecycle
+
+
+@asynccontextmanager
+async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+    """Start everything before the first request, stop everything after the last."""
+    logs.configure_if_nobody_has(app.state.settings.log_level)
+    lifecycle: Lifecycle = app.state.lifecycle
+    await lifecycle.start_async()
+    try:
+        yield
+    finally:
+        await lifecycle.stop_async()
+
+
+def track_in_flight(app: FastAPI, lifecycle: Lifecycle) -> None:
+    """Count requests outside of all middleware, also of what is added to *app* later.
+
+    ``add_middleware`` would put the count inside of that, where error pages and early answers
+    pass it by.
+    """
+    build = app.build_middleware_stack
+
+    def build_tracked() -> ASGIApp:
+        tracked = AsgiInFlight(
+            build(),  # type: ignore[arg-type]  # the same protocol, spelt with other types
+            requests=lifecycle.requests,
+            websockets=lifecycle.websockets,
+            draining=lifecycle.drain_begun.is_set,
+            drained=lifecycle.drain_begun.reached,
+        )
+        return cast(ASGIApp, tracked)
+
+    app.build_middleware_stack = build_tracked  # type: ignore[method-assign]
+
+
+def get_lifecycle(connection: HTTPConnection) -> Lifecycle:
+    """The lifecycle, for handlers: take it as a ``LifecycleDep`` parameter."""
+    return cast(Lifecycle, connection.app.state.lifecycle)
+
+
+LifecycleDep = Annotated[Lifecycle, Depends(get_lifecycle)]

@@ -1,0 +1,26 @@
+"""Development: ``python -m`` this package serves on Werkzeug, and reloads on change."""
+
+from __future__ import annotations
+
+import os
+import sys
+
+from . import logs
+from .app import create_app
+from .devserver import serve
+from .reload import is_reloader, run_reloader
+from .settings import load_settings
+
+
+def main() -> None:
+    """Run the development server. There is no load balancer to wait for, so no drain delay."""
+    os.environ.setdefault("SHUTDOWN_DRAIN_SECONDS", "0")
+    settings = load_settings()
+    if is_reloader():
+        sys.exit(run_reloader())
+    logs.configure(settings.log_level, json=False)
+    serve(create_app(settings), settings.host, settings.port, threaded=True)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,45 @@
+"""The composition root: what the service is made of."""
+
+from __future__ import annotations
+
+from flask import Flask
+
+from .lifecycle import Lifecycle, WsgiInFlight
+from .settings import Settings, load_settings
+#% if cookiecutter.background == "thread"
+from .tasks import MemoryTaskQueue, TaskThread
+#% endif
+from .web.health import blueprint as health
+#% if cookiecutter.shutdown_endpoint
+from .web.shutdown import create_blueprint as create_shutdown_blueprint
+#% endif
+#% if cookiecutter.background == "thread"
+from .web.tasks import blueprint as tasks
+#% endif
+#%% (Jinja takes the blank lines after a statement away, but not after this comment)
+
+def create_app(settings: Settings | None = None) -> Flask:
+    """Make the application, without any side effect: the server starts and stops the lifecycle.
+
+    Add what your service needs with ``lifecycle.append``: started in this order, stopped last
+    first.
+    """
+    settings = settings or load_settings()
+    lifecycle = Lifecycle(settings.budget)
+    app = Flask(__package__)
+    app.extensions["settings"] = settings
+    app.extensions["lifecycle"] = lifecycle
+    app.wsgi_app = WsgiInFlight(app.wsgi_app, lifecycle.requests)  # type: ignore[method-assign]
+
+    app.register_blueprint(health)
+#% if cookiecutter.background == "thread"
+    queue = MemoryTaskQueue()
+    app.extensions["tasks"] = queue
+    lifecycle.append(TaskThread(queue))
+    app.register_blueprint(tasks)
+#% endif
+#% if cookiecutter.shutdown_endpoint
+    if settings.shutdown_token is not None:
+        app.register_blueprint(create_shutdown_blueprint(settings.shutdown_token))
+#% endif
+    return app

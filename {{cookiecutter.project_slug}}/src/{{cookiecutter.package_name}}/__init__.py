@@ -1,0 +1,1 @@
+"""The service. Importing it has no effect; ``app.create_app`` makes the application."""

@@ -1,0 +1,50 @@
+"""gunicorn's hooks that both processes share: the master learns how each worker has ended.
+
+By itself, the master exits with 0 even after it had to kill its workers.
+"""
+
+from __future__ import annotations
+
+import mmap
+import os
+import sys
+from typing import Any
+
+from .lifecycle import Lifecycle
+from .lifecycle.signals import PARENT_VARIABLE
+
+SERVING, STOPPED_CLEAN = 1, 2
+
+_unclean: list[int] = []
+
+
+def pre_fork(server: Any, worker: Any) -> None:
+    """Share one byte with the worker that is about to be forked; a killed one leaves SERVING."""
+    worker.outcome = mmap.mmap(-1, 1)
+
+
+def post_fork(server: Any, worker: Any) -> None:
+    """In the worker: remember whom to signal when the whole server shall stop."""
+    os.environ[PARENT_VARIABLE] = str(server.pid)
+
+
+def finish_worker(worker: Any, lifecycle: Lifecycle) -> None:
+    """In the worker, when it serves no more: wait for the lifecycle, exit with its code."""
+    lifecycle.stop()
+    if lifecycle.exit_code:
+        sys.exit(lifecycle.exit_code)
+    worker.outcome[0] = STOPPED_CLEAN
+
+
+def child_exit(server: Any, worker: Any) -> None:
+    """In the master, when a worker has ended."""
+    if worker.outcome[0] == SERVING:
+        _unclean.append(worker.pid)
+
+
+def on_exit(server: Any) -> None:
+    """In the master, at its end: exit with 1 unless every worker has stopped clean."""
+    pids = sorted([*_unclean, *server.WORKERS])  # the latter were killed a moment ago
+    if pids:
+        server.log.error("workers that did not stop clean: %s", ", ".join(map(str, pids)))
+        sys.exit(1)

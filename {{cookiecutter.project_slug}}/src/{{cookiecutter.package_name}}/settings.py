@@ -1,0 +1,66 @@
+"""Settings, read from the environment."""
+
+from __future__ import annotations
+
+import sys
+from typing import Any, Literal
+
+from pydantic import Field, SecretStr, ValidationError, model_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from .lifecycle import Budget
+
+GRACE_SECONDS = {{ cookiecutter.grace_period_seconds }}  # what the platform grants before SIGKILL
+LogLevel = Literal["debug", "info", "warning", "error"]
+Seconds = Field(default=None, ge=0, allow_inf_nan=False)
+
+
+class Settings(BaseSettings):
+    """Each field is the environment variable of the same name in capitals. Times are in seconds."""
+
+    model_config = SettingsConfigDict(
+        env_ignore_empty=True, frozen=True, hide_input_in_errors=True, extra="ignore"
+    )
+
+    host: str = "127.0.0.1"
+    port: int = Field(default=8000, ge=0, le=65535)
+    web_concurrency: int = Field(default=1, ge=1, le=1024)
+    log_level: LogLevel = "info"
+#% if cookiecutter.shutdown_endpoint
+    shutdown_token: SecretStr | None = Field(default=None, min_length=32)
+#% endif
+    shutdown_grace_seconds: float = Field(default=GRACE_SECONDS, ge=5, allow_inf_nan=False)
+    shutdown_drain_seconds: float | None = Seconds
+    shutdown_request_seconds: float | None = Seconds
+    shutdown_cleanup_seconds: float | None = Seconds
+
+    @property
+    def budget(self) -> Budget:
+        """How long each phase of a stop may take."""
+        return Budget.derive(
+            self.shutdown_grace_seconds,
+            drain=self.shutdown_drain_seconds,
+            requests=self.shutdown_request_seconds,
+            cleanup=self.shutdown_cleanup_seconds,
+        )
+
+    @model_validator(mode="after")
+    def _check_budget(self) -> Settings:
+        _ = self.budget
+        return self
+
+
+def load_settings(**overrides: Any) -> Settings:
+    """Read the settings, or end the process with one line that names the wrong variable.
+
+    The exit code is 3, which tells uvicorn's and gunicorn's parent processes not to try again.
+    """
+    try:
+        return Settings(**overrides)
+    except ValidationError as error:
+        problems = "; ".join(
+            f"{'_'.join(map(str, e['loc'])).upper() or 'SHUTDOWN_*_SECONDS'}: {e['msg']}"
+            for e in error.errors()
+        )
+        print(f"wrong setting: {problems}", file=sys.stderr)
+        raise SystemExit(3) from None
