@@ -23,7 +23,7 @@ REMOVED: list[tuple[bool, list[str]]] = [
     ),
     (
         ANSWERS["__websocket"] == "no",
-        ["tests/test_websocket.py"],
+        [f"{PACKAGE}/web/websocket.py", "tests/test_websocket.py"],
     ),
     (
         not ANSWERS["shutdown_endpoint"],

@@ -23,26 +23,42 @@ TEMPLATE_MARKS = ("{{", "{%", "{#", "#%")
 # Line breaks, other control characters, and halves of characters: no file format likes them.
 FORBIDDEN_CATEGORIES = {"Cc", "Cs", "Zl", "Zp"}
 
+# The hook may run on another Python than the project: these words and modules are known to
+# some version that the project may support, and `test` is left out of Python's own list.
+KEYWORDS = {*keyword.kwlist, *keyword.softkwlist, "lazy", "type"}
+STANDARD_LIBRARY = sys.stdlib_module_names | set(
+    """
+    aifc annotationlib asynchat asyncore audioop cgi cgitb chunk compression crypt distutils
+    imghdr imp lib2to3 mailcap msilib nis nntplib ossaudiodev pipes profiling smtpd sndhdr spwd
+    sunau telnetlib test tomllib uu xdrlib
+    """.split()
+)
+
 # Folders of the generated project.
 PROJECT_FOLDERS = {"docs", "drill", "src", "tests"}
 
-# What the generated project installs, by import name and by distribution name. A package or
-# a project of the same name would hide the real one. Hyphens are written as underscores.
+# What a generated project installs or soon may, by import name and by distribution name, hyphens
+# written as underscores. A package or a project of the same name would hide the real one.
 DEPENDENCIES = set(
     """
-    a2wsgi alembic amqp annotated_doc annotated_types anyio asgiref asyncpg attr attrs billiard
-    blinker celery certifi cffi click colorama coverage dns dotenv email_validator execnet
-    fastapi fastapi_cli fastapi_cloud_cli flask fsspec greenlet gunicorn h11 h2 hpack httpcore
-    httptools httpx hyperframe hypothesis idna iniconfig itsdangerous jinja2 kombu librt mako
-    markdown_it_py markupsafe mdurl multipart mypy mypy_extensions mypyc opentelemetry orjson
-    packaging pathspec pip pkg_resources pluggy prometheus_client prompt_toolkit psycopg
-    psycopg_pool pydantic pydantic_core pydantic_settings pygments pytest pytest_asyncio
-    pytest_cov pytest_timeout pytest_xdist python_dateutil python_dotenv python_multipart
-    pyyaml redis requests rich rich_toolkit ruff setuptools shellingham simple_websocket six
-    sniffio sortedcontainers sqlalchemy sse_starlette starlette structlog trio typer
-    typing_extensions typing_inspection tzdata tzlocal urllib3 uv uv_build uvicorn
-    uvicorn_worker uvloop vine watchdog watchfiles wcwidth websocket websocket_client
-    websockets werkzeug wheel wsproto xdist yaml
+    aiosqlite alembic amqp annotated_doc annotated_types anyio asgiref ast_serialize asyncpg
+    billiard blinker celery certifi cfgv charset_normalizer click colorama coverage distlib dns
+    dnspython dotenv editables email_validator execnet fastapi fastapi_cli fastapi_cloud_cli
+    fastar filelock flask google googleapis_common_protos greenlet gunicorn h11 hatchling
+    httpcore httpcore2 httptools httpx httpx2 hypothesis identify idna iniconfig itsdangerous
+    jinja2 kombu librt mako markdown_it markdown_it_py markupsafe mdurl multipart mypy
+    mypy_extensions mypyc nodeenv opentelemetry opentelemetry_api
+    opentelemetry_exporter_http_transport opentelemetry_exporter_otlp_common
+    opentelemetry_exporter_otlp_proto_common opentelemetry_exporter_otlp_proto_http
+    opentelemetry_proto opentelemetry_sdk opentelemetry_semantic_conventions packaging pathspec
+    pip pkg_resources platformdirs pluggy pre_commit prometheus_client protobuf psycopg
+    psycopg_pool py pydantic pydantic_core pydantic_extra_types pydantic_settings pygments pytest
+    pytest_asyncio pytest_cov pytest_timeout pytest_xdist python_discovery python_dotenv
+    python_multipart pyyaml redis requests rich rich_toolkit rignore ruff sentry_sdk setuptools
+    shellingham sniffio sortedcontainers sqlalchemy sse_starlette starlette structlog trio
+    trove_classifiers truststore typer typing_extensions typing_inspection tzdata urllib3 uv
+    uvicorn uvicorn_worker uvloop vine virtualenv watchdog watchfiles websocket websockets
+    werkzeug wheel wsproto xdist yaml
     """.split()
 )
 
@@ -92,9 +108,9 @@ def check_package() -> None:
             "must start with a lower-case letter, followed by lower-case letters, digits and "
             f"underscores, 40 characters at most: change {name!r:.80}",
         )
-    if keyword.iskeyword(name) or keyword.issoftkeyword(name):
+    if name in KEYWORDS:
         refuse("package_name", f"is a word of the Python language, {name!r}: choose another")
-    if name in sys.stdlib_module_names:
+    if name in STANDARD_LIBRARY:
         refuse("package_name", f"would hide Python's own module {name!r}: choose another")
     if name in DEPENDENCIES:
         refuse("package_name", f"would hide the library {name!r}: choose another")
