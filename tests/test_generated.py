@@ -1,0 +1,30 @@
+"""Generated projects, installed as their users would install them, pass their own tests."""
+
+import subprocess
+import sys
+
+import pytest
+from conftest import FRAMEWORKS, Answers, Render, run
+
+EVERYTHING: Answers = {}
+NOTHING: Answers = {
+    "background": "none",
+    "websocket": "no",
+    "shutdown_endpoint": "no",
+    "ci": "none",
+}
+
+
+@pytest.mark.generated
+@pytest.mark.parametrize("answers", [EVERYTHING, NOTHING], ids=["everything", "nothing"])
+@pytest.mark.parametrize("framework", FRAMEWORKS)
+def test_own_tests_pass(
+    framework: str, answers: Answers, render: Render, capfd: pytest.CaptureFixture[str]
+) -> None:
+    project = render({**answers, "framework": framework})
+    run("uv", "sync", cwd=project)
+    with capfd.disabled():  # minutes of silence look like a hang
+        print(f"\n--- {framework}: {answers or 'everything on'}")
+        sys.stdout.flush()
+        done = subprocess.run(["uv", "run", "pytest"], cwd=project, check=False)
+    assert done.returncode == 0
