@@ -4,14 +4,11 @@
 PYTHON ?= python3
 FRAMEWORK ?= fastapi
 
-# The generated projects are installed with uv, which lives in .venv with the other tools.
-export PATH := $(CURDIR)/.venv/bin:$(PATH)
-
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' Makefile
 
 demo: .venv/.ready ## Generate a service, stop it under load, see what became of it (FRAMEWORK=flask)
-	@.venv/bin/python tools/demo.py --framework $(FRAMEWORK)
+	@PATH="$(CURDIR)/.venv/bin:$$PATH" .venv/bin/python tools/demo.py --framework $(FRAMEWORK)
 
 test: lint ## Run all tests
 	.venv/bin/pytest -m "not generated" -n 2 --dist loadgroup
@@ -28,14 +25,15 @@ format: .venv/.ready ## Format, and mend what can be mended
 
 clean: ## Remove the environment and every cache
 	rm -rf .venv .mypy_cache .pytest_cache .ruff_cache
-	find hooks tests tools '{{cookiecutter.project_slug}}' -name __pycache__ -prune -exec rm -rf {} +
+	find . -name __pycache__ -prune -exec rm -rf {} +
 
 # Debian's Python can make an environment without pip even where python3-venv is not
 # installed; its own pip then fills it.
 .venv/.ready: pyproject.toml
-	$(PYTHON) -m venv --clear .venv >/dev/null 2>&1 || { \
+	@echo "Setting up .venv"
+	@$(PYTHON) -m venv --clear .venv >/dev/null 2>&1 || { \
 		$(PYTHON) -m venv --clear --without-pip .venv && \
 		$(PYTHON) -m pip --quiet --python .venv/bin/python install pip; }
-	.venv/bin/python -m pip --quiet --disable-pip-version-check install uv
-	.venv/bin/uv pip install --quiet --python .venv/bin/python --group dev
+	@.venv/bin/python -m pip --quiet --disable-pip-version-check install uv
+	@.venv/bin/uv pip install --quiet --python .venv/bin/python --group dev
 	@touch $@
