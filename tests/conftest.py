@@ -18,6 +18,14 @@ FRAMEWORKS = ("fastapi", "flask")
 Answers = dict[str, str]
 Render = Callable[[Answers], Path]
 
+EVERYTHING: Answers = {}  # that is the default
+NOTHING: Answers = {
+    "background": "none",
+    "websocket": "no",
+    "shutdown_endpoint": "no",
+    "ci": "none",
+}
+
 
 def run(*command: str | Path, cwd: Path) -> None:
     """Run a command; when it fails, the test fails with all that it printed."""

@@ -4,15 +4,7 @@ import subprocess
 import sys
 
 import pytest
-from conftest import FRAMEWORKS, Answers, Render, run
-
-EVERYTHING: Answers = {}
-NOTHING: Answers = {
-    "background": "none",
-    "websocket": "no",
-    "shutdown_endpoint": "no",
-    "ci": "none",
-}
+from conftest import EVERYTHING, FRAMEWORKS, NOTHING, Answers, Render, run
 
 
 @pytest.mark.generated

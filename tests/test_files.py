@@ -1,0 +1,61 @@
+"""Exactly which files are in a project."""
+
+import pytest
+from conftest import EVERYTHING, FRAMEWORKS, NOTHING, Answers, Render, files_of
+
+PROJECTS: list[Answers] = [
+    {**options, "framework": framework}
+    for framework in FRAMEWORKS
+    for options in (EVERYTHING, NOTHING)
+]
+
+# A column for each project: with every option on, and with every option off.
+TABLE = """\
+                                          fastapi  fastapi  flask    flask
+                                          all      none     all      none
+.github/workflows/ci.yml                  x        -        x        -
+.gitignore                                x        x        x        x
+.pre-commit-config.yaml                   x        x        x        x
+LICENSE                                   x        x        x        x
+README.md                                 x        x        x        x
+gunicorn.conf.py                          x        x        x        x
+pyproject.toml                            x        x        x        x
+src/my_service/__init__.py                x        x        x        x
+src/my_service/__main__.py                x        x        x        x
+src/my_service/app.py                     x        x        x        x
+src/my_service/devserver.py               -        -        x        x
+src/my_service/lifecycle/__init__.py      x        x        x        x
+src/my_service/lifecycle/background.py    x        x        x        x
+src/my_service/lifecycle/budget.py        x        x        x        x
+src/my_service/lifecycle/hooks.py         x        x        x        x
+src/my_service/lifecycle/inflight.py      x        x        x        x
+src/my_service/lifecycle/moment.py        x        x        x        x
+src/my_service/lifecycle/report.py        x        x        x        x
+src/my_service/lifecycle/signals.py       x        x        x        x
+src/my_service/lifecycle/supervisor.py    x        x        x        x
+src/my_service/logs.py                    x        x        x        x
+src/my_service/main.py                    x        x        -        -
+src/my_service/reload.py                  x        x        x        x
+src/my_service/serving.py                 x        x        x        x
+src/my_service/settings.py                x        x        x        x
+src/my_service/tasks.py                   x        -        x        -
+src/my_service/web/__init__.py            x        x        x        x
+src/my_service/web/health.py              x        x        x        x
+src/my_service/web/lifespan.py            x        x        -        -
+src/my_service/web/shutdown.py            x        -        x        -
+src/my_service/web/streams.py             x        x        x        x
+src/my_service/web/tasks.py               x        -        x        -
+src/my_service/web/websocket.py           x        -        -        -
+src/my_service/worker.py                  x        x        x        x
+tests/__init__.py                         x        x        x        x
+tests/servers.py                          x        x        x        x
+"""
+
+
+@pytest.mark.parametrize(
+    "column", range(4), ids=["fastapi-all", "fastapi-none", "flask-all", "flask-none"]
+)
+def test_exact_files(column: int, render: Render) -> None:
+    rows = [line.split() for line in TABLE.splitlines()[2:]]
+    expected = {path for path, *marks in rows if marks[column] == "x"}
+    assert set(files_of(render(PROJECTS[column]))) == expected
