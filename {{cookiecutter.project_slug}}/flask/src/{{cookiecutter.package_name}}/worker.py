@@ -1,8 +1,10 @@
-"""gunicorn's worker for Flask: gthread, which starts and stops the lifecycle here."""
+"""gunicorn's worker for Flask: gthread, and the hooks that start and stop the lifecycle in it."""
 
 from __future__ import annotations
 
+import contextlib
 import signal
+import socket
 import sys
 from collections.abc import Iterable
 from typing import Any
@@ -15,10 +17,36 @@ from .lifecycle.inflight import Environ, StartResponse, WsgiApp
 from .serving import SERVING, finish_worker
 from .settings import load_settings
 
-worker_class = "gthread"
+worker_class = f"{__name__}.Worker"
 
-# How long idle connections hold the exit, in seconds: the drain has given them time already.
-gthread.STOP_KEEPALIVE_LINGER = 0.5
+# How long connections hold the exit or a thread, in seconds: for a request that is under way
+# already, and for the client to close a connection that we want to close.
+LINGER_SECONDS = 0.5
+gthread.STOP_KEEPALIVE_LINGER = LINGER_SECONDS
+
+
+class Worker(gthread.ThreadWorker):  # type: ignore[misc]  # gunicorn is not typed
+    """A gthread worker whose main loop does not wait for clients.
+
+    gunicorn lets the main loop wait until a client closes its connection too, for up to 2 s. During
+    the drain every connection is closed, so slow clients would keep the loop from accepting others.
+    """
+
+    def handle(self, conn: Any) -> Any:
+        """Serve one request, in a thread of the pool, and see a last one's connection off here."""
+        keep = super().handle(conn)
+        if keep is False:
+            _await_close(conn.sock)
+        return keep
+
+
+def _await_close(connection: socket.socket) -> None:
+    with contextlib.suppress(OSError):
+        connection.shutdown(socket.SHUT_WR)
+        connection.settimeout(LINGER_SECONDS)
+        connection.recv(1)  # returns when the client has closed, too
+    with contextlib.suppress(OSError):
+        connection.shutdown(socket.SHUT_RDWR)
 
 
 class CloseAtDrain:
