@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import select
 import signal
 import socket
 import sys
@@ -38,6 +39,19 @@ class Worker(gthread.ThreadWorker):  # type: ignore[misc]  # gunicorn is not typ
         if keep is False:
             _await_close(conn.sock)
         return keep
+
+    def set_accept_enabled(self, enabled: bool) -> None:
+        """As gunicorn does; and when stopping, take in who has connected and refuse all others.
+
+        gunicorn leaves its sockets open while it finishes its requests: clients could connect, and
+        would wait for an answer that does not come.
+        """
+        super().set_accept_enabled(enabled)
+        if not self.alive:
+            for listener in self.sockets:
+                while select.select([listener], [], [], 0)[0]:
+                    self.accept(listener)
+                listener.close()
 
 
 def _await_close(connection: socket.socket) -> None:
