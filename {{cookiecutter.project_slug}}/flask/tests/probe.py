@@ -1,0 +1,69 @@
+"""The service as a user extends it, with requests that last: ``gunicorn tests.probe:app``."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+
+from flask import Response, request
+
+from {{ cookiecutter.package_name }}.app import create_app
+from {{ cookiecutter.package_name }}.lifecycle import Lifecycle
+from {{ cookiecutter.package_name }}.web.streams import until_drain
+
+from .barrier import arrive, pass_barrier
+from .faults import append_hooks
+
+BIG_CHUNK, BIG_CHUNKS = b"x" * 65_536, 256
+
+app = create_app()
+lifecycle: Lifecycle = app.extensions["lifecycle"]
+append_hooks(lifecycle)
+
+
+@app.get("/park")
+def park() -> dict[str, str]:
+    """Wait until the test lets this request go."""
+    pass_barrier(int(request.args["port"]))
+    return {"status": "released"}
+
+
+@app.get("/stuck")
+def stuck() -> dict[str, str]:
+    """Block this thread."""
+    arrive(int(request.args["port"]))
+    stuck_forever()
+    return {}
+
+
+def stuck_forever() -> None:
+    time.sleep(60)
+
+
+@app.get("/stream")
+def stream() -> Response:
+    """Endless, and idle after its first event."""
+
+    def events() -> Iterator[bytes]:
+        while True:
+            yield b"data: tick\n\n"
+            lifecycle.wait(3600)
+
+    return Response(until_drain(lifecycle, events()), mimetype="text/event-stream")
+
+
+@app.get("/big")
+def big() -> Response:
+    """More than the sockets' buffers hold: it is in flight until the client has read most of it."""
+
+    def chunks() -> Iterator[bytes]:
+        for _ in range(BIG_CHUNKS):
+            yield BIG_CHUNK
+
+    return Response(chunks())
+
+
+@app.get("/error")
+def error() -> str:
+    """An error page."""
+    raise RuntimeError("broken on purpose")

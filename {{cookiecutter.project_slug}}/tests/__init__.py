@@ -1,0 +1,1 @@
+"""Tests; those marked ``shutdown`` start the real servers."""

@@ -1,0 +1,47 @@
+"""Requests that a test holds for as long as it likes."""
+
+from __future__ import annotations
+
+import socket
+
+
+class Barrier:
+    """Holds requests, also those in other processes, until the test lets them go.
+
+    A request arrives by connecting to :attr:`port`, and goes on when it reads a byte, see
+    :func:`pass_barrier`. So a test *knows* that a request is in flight.
+    """
+
+    def __init__(self) -> None:
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self.port: int = self._listener.getsockname()[1]
+        self._held: list[socket.socket] = []
+
+    def __enter__(self) -> Barrier:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for each in (*self._held, self._listener):
+            each.close()
+
+    def wait_for_arrivals(self, count: int = 1, timeout: float = 10) -> None:
+        """Wait until *count* more requests are held."""
+        self._listener.settimeout(timeout)
+        for _ in range(count):
+            self._held.append(self._listener.accept()[0])
+
+    def release(self) -> None:
+        """Let those requests go on."""
+        for request in self._held:
+            request.sendall(b"!")
+
+
+def arrive(port: int) -> None:
+    """In a request: tell the :class:`Barrier` at *port* that we are here, and go on."""
+    socket.create_connection(("127.0.0.1", port)).close()
+
+
+def pass_barrier(port: int) -> None:
+    """In a request: tell the :class:`Barrier` at *port*, and wait until it lets us go."""
+    with socket.create_connection(("127.0.0.1", port)) as connection:
+        connection.recv(1)

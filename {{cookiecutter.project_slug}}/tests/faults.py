@@ -1,0 +1,48 @@
+"""Hooks, some of which misbehave; ``PROBE_HOOKS`` names those that the probe appends, in order."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import time
+
+from {{ cookiecutter.package_name }}.lifecycle import Hook, Lifecycle
+
+
+def do_nothing() -> None:
+    """Succeed."""
+
+
+async def wait_a_moment() -> dict[str, bool]:
+    """Succeed, in an event loop."""
+    await asyncio.sleep(0)
+    return {"awaited": True}
+
+
+def fail() -> None:
+    """Fail."""
+    raise RuntimeError("broken on purpose")
+
+
+def hang() -> None:
+    """Take far too long."""
+    time.sleep(60)
+
+
+HOOKS = {
+    hook.name: hook
+    for hook in (
+        Hook("first", stop=do_nothing),
+        Hook("async", start=wait_a_moment, stop=wait_a_moment),
+        Hook("failing", stop=fail),
+        Hook("hanging", stop=hang, timeout=0.3),
+        Hook("last", stop=do_nothing),
+        Hook("not starting", start=fail),
+    )
+}
+
+
+def append_hooks(lifecycle: Lifecycle) -> None:
+    """Append the hooks that the environment asks for."""
+    for name in filter(None, os.environ.get("PROBE_HOOKS", "").split(",")):
+        lifecycle.append(HOOKS[name])
