@@ -6,9 +6,18 @@ Every deadline derives from one budget, see "How this service stops" in the READ
 from pathlib import Path
 
 from {{ cookiecutter.package_name }} import logs
-from {{ cookiecutter.package_name }}.serving import child_exit, on_exit, post_fork, pre_fork
+from {{ cookiecutter.package_name }}.serving import (
+    child_exit,
+    on_exit,
+    post_fork,
+    pre_fork,
+)
 from {{ cookiecutter.package_name }}.settings import load_settings
-from {{ cookiecutter.package_name }}.worker import post_worker_init, worker_class, worker_exit
+from {{ cookiecutter.package_name }}.worker import (
+    post_worker_init,
+    worker_class,
+    worker_exit,
+)
 
 __all__ = [
     "child_exit",

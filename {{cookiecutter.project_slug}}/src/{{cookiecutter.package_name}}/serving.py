@@ -10,7 +10,7 @@ import os
 import sys
 from typing import Any
 
-from .lifecycle import Lifecycle
+from .lifecycle import Lifecycle, State
 from .lifecycle.signals import PARENT_VARIABLE
 
 SERVING, STOPPED_CLEAN = 1, 2
@@ -30,6 +30,8 @@ def post_fork(server: Any, worker: Any) -> None:
 
 def finish_worker(worker: Any, lifecycle: Lifecycle) -> None:
     """In the worker, when it serves no more: wait for the lifecycle, exit with its code."""
+    if lifecycle.state is State.STARTING:
+        return  # it did not start: the master tells that from the worker's own exit code
     lifecycle.stop()
     if lifecycle.exit_code:
         sys.exit(lifecycle.exit_code)

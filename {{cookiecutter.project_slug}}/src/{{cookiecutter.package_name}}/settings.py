@@ -5,7 +5,11 @@ from __future__ import annotations
 import sys
 from typing import Any, Literal
 
-from pydantic import Field, SecretStr, ValidationError, model_validator
+#% if cookiecutter.shutdown_endpoint
+from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
+#% else
+from pydantic import Field, ValidationError, model_validator
+#% endif
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from .lifecycle import Budget
@@ -27,7 +31,7 @@ class Settings(BaseSettings):
     web_concurrency: int = Field(default=1, ge=1, le=1024)
     log_level: LogLevel = "info"
 #% if cookiecutter.shutdown_endpoint
-    shutdown_token: SecretStr | None = Field(default=None, min_length=32)
+    shutdown_token: SecretStr | None = None
 #% endif
     shutdown_grace_seconds: float = Field(default=GRACE_SECONDS, ge=5, allow_inf_nan=False)
     shutdown_drain_seconds: float | None = Seconds
@@ -48,7 +52,16 @@ class Settings(BaseSettings):
     def _check_budget(self) -> Settings:
         _ = self.budget
         return self
-
+#% if cookiecutter.shutdown_endpoint
+#%%
+    @field_validator("shutdown_token")
+    @classmethod
+    def _check_token(cls, token: SecretStr | None) -> SecretStr | None:
+        if token is not None and len(token.get_secret_value()) < 32:
+            raise ValueError("needs at least 32 characters; openssl rand -hex 32 prints some")
+        return token
+#% endif
+#%%
 
 def load_settings(**overrides: Any) -> Settings:
     """Read the settings, or end the process with one line that names the wrong variable.
@@ -58,9 +71,8 @@ def load_settings(**overrides: Any) -> Settings:
     try:
         return Settings(**overrides)
     except ValidationError as error:
-        problems = "; ".join(
-            f"{'_'.join(map(str, e['loc'])).upper() or 'SHUTDOWN_*_SECONDS'}: {e['msg']}"
-            for e in error.errors()
-        )
-        print(f"wrong setting: {problems}", file=sys.stderr)
+        for problem in error.errors():
+            variable = "_".join(map(str, problem["loc"])).upper() or "SHUTDOWN_*_SECONDS"
+            message = problem["msg"].removeprefix("Value error, ")
+            print(f"wrong setting: {variable}: {message}", file=sys.stderr)
         raise SystemExit(3) from None

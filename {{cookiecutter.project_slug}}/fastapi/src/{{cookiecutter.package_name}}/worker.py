@@ -42,7 +42,7 @@ class LingeringServer(Server):
         await super().shutdown(sockets)
 
 
-class Worker(UvicornWorker):
+class Worker(UvicornWorker):  # type: ignore[misc]  # gunicorn, its base, is not typed
     """A uvicorn worker that stops in time, and ends by returning rather than by a signal."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:

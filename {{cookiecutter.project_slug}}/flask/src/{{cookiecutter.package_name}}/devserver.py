@@ -47,7 +47,7 @@ def serve(app: Flask, host: str, port: int, *, debugger: bool = False, **options
 
 @click.command("run", params=run_command.params, help=run_command.help)
 @pass_script_info
-def run(info: ScriptInfo, host: str, port: int, **options: Any) -> None:
+def run(info: ScriptInfo, /, host: str, port: int, **options: Any) -> None:
     """Replace Flask's own ``run``, whose reloader kills the server instead of stopping it."""
     os.environ.setdefault("SHUTDOWN_DRAIN_SECONDS", "0")
     debug = get_debug_flag()

@@ -96,9 +96,9 @@ def _frames(frame: FrameType | None) -> Iterator[Place]:
         frame = frame.f_back
 
 
-def _awaits(coro: Any) -> Iterator[Place]:
+def _awaits(coro: Any) -> Iterable[Place]:
     """Follow a suspended coroutine to what it waits for: ``Task.get_stack`` stops at the first."""
-    places = []
+    places: list[Place] = []
     while coro is not None:
         frame = getattr(coro, "cr_frame", None) or getattr(coro, "gi_frame", None)
         if frame is None:

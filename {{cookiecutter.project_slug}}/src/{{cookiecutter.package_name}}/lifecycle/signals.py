@@ -64,10 +64,11 @@ class ChainedSignals:
         return True
 
     def _handle(self, signum: int, frame: FrameType | None) -> None:
-        passing_on, self._passing_on = self._passing_on, None
-        if passing_on is None:
+        passing_on = self._passing_on
+        if passing_on is None or signum != signal.SIGTERM:  # another one may overtake pass_on()'s
             self._heard(signum)
         else:
+            self._passing_on = None
             self._previous[passing_on](passing_on, frame)
 
 

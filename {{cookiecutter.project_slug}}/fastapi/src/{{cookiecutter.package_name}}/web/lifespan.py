@@ -8,7 +8,7 @@ from typing import Annotated, cast
 
 from fastapi import Depends, FastAPI
 from starlette.requests import HTTPConnection
-from starlette.types import ASGIApp
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from .. import logs
 from ..lifecycle import AsgiInFlight, Lifecycle
@@ -36,7 +36,7 @@ def track_in_flight(app: FastAPI, lifecycle: Lifecycle) -> None:
 
     def build_tracked() -> ASGIApp:
         tracked = AsgiInFlight(
-            build(),  # type: ignore[arg-type]  # the same protocol, spelt with other types
+            _without_traceback(build()),
             requests=lifecycle.requests,
             websockets=lifecycle.websockets,
             draining=lifecycle.drain_begun.is_set,
@@ -45,6 +45,20 @@ def track_in_flight(app: FastAPI, lifecycle: Lifecycle) -> None:
         return cast(ASGIApp, tracked)
 
     app.build_middleware_stack = build_tracked  # type: ignore[method-assign]
+
+
+def _without_traceback(app: ASGIApp) -> ASGIApp:
+    """Starlette reports a failed start by a traceback; its last line says what to change."""
+
+    async def wrapped(scope: Scope, receive: Receive, send: Send) -> None:
+        async def send_last_line(message: Message) -> None:
+            if message["type"] == "lifespan.startup.failed":
+                message["message"] = message["message"].strip().rpartition("\n")[2]
+            await send(message)
+
+        await app(scope, receive, send_last_line if scope["type"] == "lifespan" else send)
+
+    return wrapped
 
 
 def get_lifecycle(connection: HTTPConnection) -> Lifecycle:
