@@ -1,6 +1,6 @@
 """Run the service as the real server does, from a test or a script.
 
-Nothing here polls or sleeps: what a server says in its log wakes up who waits for it.
+What a server says in its log wakes up who waits for it: there is no sleep for "long enough".
 """
 
 from __future__ import annotations
@@ -11,9 +11,11 @@ import json
 import os
 import re
 import signal
+import socket
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
@@ -192,6 +194,12 @@ class ServerProcess:
             return bool(self.url) and len(self.worker_pids) >= self._workers
 
         self.wait_until(ready, self._start_timeout, f"{self._workers} worker(s) to become ready")
+        # uvicorn's child processes start to listen a moment after that, and do not say so.
+        for _ in range(1000):
+            with contextlib.suppress(ConnectionRefusedError):
+                socket.create_connection((httpx.URL(self.url).host, self.port)).close()
+                return
+            time.sleep(0.01)
 
     def wait_until(self, condition: Callable[[], bool], timeout: float, what: str) -> None:
         """Wait until *condition* holds, which is looked at after every line of the log.

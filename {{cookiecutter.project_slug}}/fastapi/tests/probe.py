@@ -17,6 +17,8 @@ from .faults import append_hooks
 
 BIG_CHUNK, BIG_CHUNKS = b"x" * 65_536, 256
 
+STUCK = ("/stuck", "/stuck-in-thread", "/stuck-in-loop")
+
 app = create_app()
 lifecycle: Lifecycle = app.state.lifecycle
 append_hooks(lifecycle)

@@ -1,0 +1,27 @@
+"""The ways to start this service."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+PACKAGE = "{{ cookiecutter.package_name }}"
+UVICORN = ("uvicorn", "--factory", f"{PACKAGE}.app:create_app", "--port", "0")
+
+
+class Server(NamedTuple):
+    """A server, as people start it."""
+
+    command: tuple[str, ...]
+    workers: int = 1
+    has_parent: bool = True
+
+
+SERVERS = {
+    "gunicorn": Server(("gunicorn",), workers=2),
+    "gunicorn --preload": Server(("gunicorn", "--preload"), workers=2),
+    "uvicorn": Server(UVICORN, has_parent=False),
+    "uvicorn --workers": Server((*UVICORN, "--workers", "2"), workers=2),
+    "uvicorn --reload": Server((*UVICORN, "--reload")),
+    "fastapi dev": Server(("fastapi", "dev", "--port", "0")),
+    "python -m": Server(("python", "-m", PACKAGE)),
+}

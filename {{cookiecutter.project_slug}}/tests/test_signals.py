@@ -1,0 +1,73 @@
+"""Signals, many or few: black-box tests on the real servers."""
+
+from __future__ import annotations
+
+import signal
+import time
+
+import pytest
+
+from .barrier import Barrier
+from .conftest import InBackground, Serve
+from .probe import STUCK
+
+pytestmark = pytest.mark.shutdown
+
+PROBE = ("gunicorn", "tests.probe:app")
+DEVELOP = ("python", "-m", "tests.develop")
+
+
+@pytest.mark.parametrize("target", ["master", "worker"])
+def test_a_burst_of_signals_is_one_stop(
+    target: str, serve: Serve, barrier: Barrier, in_background: InBackground
+) -> None:
+    server = serve(*PROBE)
+    answer = in_background(server.get, f"/park?port={barrier.port}")
+    barrier.wait_for_arrivals()
+    pid = server.pid if target == "master" else server.worker_pids[0]
+    for _ in range(100):
+        server.signal(signal.SIGTERM, pid)
+    server.wait_for_log("draining")
+    barrier.release()
+    assert answer.result().status_code == 200
+    if target == "worker":  # the master starts another one in its place
+        server.wait_until(lambda: len(server.worker_pids) == 2, 10, "a second worker")
+        server.signal(signal.SIGTERM)
+    assert server.wait() == 0
+    assert [report["reason"] for report in server.reports] == ["SIGTERM"] * len(server.worker_pids)
+
+
+def test_ctrl_c_does_not_wait_for_load_balancers(serve: Serve) -> None:
+    server = serve(*DEVELOP, SHUTDOWN_DRAIN_SECONDS="10")
+    begun = time.monotonic()
+    server.signal(signal.SIGINT)
+    assert server.wait() == 0
+    assert time.monotonic() - begun < 1
+    assert [report["reason"] for report in server.reports] == ["SIGINT"]
+
+
+def test_a_second_signal_cuts_the_drain_short(serve: Serve) -> None:
+    server = serve(*DEVELOP, SHUTDOWN_DRAIN_SECONDS="10")
+    server.signal(signal.SIGTERM)
+    server.wait_for_log("draining")
+    begun = time.monotonic()
+    server.signal(signal.SIGINT)
+    assert server.wait() == 0
+    assert time.monotonic() - begun < 1
+
+
+@pytest.mark.parametrize("path", STUCK)
+def test_ctrl_c_twice_forces_the_exit(
+    path: str, serve: Serve, barrier: Barrier, in_background: InBackground
+) -> None:
+    server = serve(*DEVELOP)
+    in_background(server.get, f"{path}?port={barrier.port}")
+    barrier.wait_for_arrivals()
+    begun = time.monotonic()
+    server.signal(signal.SIGINT)
+    server.wait_for_log("SIGINT")
+    server.signal(signal.SIGINT)
+    assert server.wait() == 1
+    assert time.monotonic() - begun < 1
+    [report] = server.reports
+    assert report["forced"]
