@@ -22,7 +22,7 @@ from .settings import load_settings
 worker_class = f"{__name__}.Worker"
 
 # How long open connections hold the exit, in seconds, for a request that is under way already.
-LINGER_SECONDS = 0.3
+LINGER_SECONDS = 0.2
 
 
 class LingeringServer(Server):

@@ -129,7 +129,7 @@ class Lifecycle:
             requested_by: who asked, for log and report.
         """
         with self._request_lock:
-            if self._requested_by is not None:
+            if self._requested_by is not None or self.draining:
                 return
             self._requested_by = requested_by
         logger.warning("stop requested", extra={"requested_by": requested_by})
