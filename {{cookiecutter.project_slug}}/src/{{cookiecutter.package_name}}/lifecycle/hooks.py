@@ -115,7 +115,7 @@ class Hooks:
         begun = time.monotonic()
         call = self._call(name, stop, seconds)
         took = round(time.monotonic() - begun, 3)
-        if not call.finished:
+        if call.given_up:
             logger.error("hook did not stop in time", extra={"hook": name, "stacks": stacks(())})
             return HookRecord(name, "timed out", took, f"not done after {seconds:.2f} s")
         if call.error is not None:
@@ -129,7 +129,7 @@ class Hooks:
         call.start()
         self._wait(seconds, lambda: call.finished)
         if not call.finished:
-            call.cancel()
+            call.give_up()
         return call
 
 
@@ -149,18 +149,20 @@ class _Call(threading.Thread):
         self._wake = wake
         self._cancel: Callable[[], object] = lambda: None
         self.finished = False
+        self.given_up = False
         self.result: object = None
         self.error: BaseException | None = None
 
     @property
     def problem(self) -> str | None:
         """In one line, what went wrong."""
-        if not self.finished:
+        if self.given_up:
             return "timed out"
         return None if self.error is None else f"{type(self.error).__name__}: {self.error}"
 
-    def cancel(self) -> None:
+    def give_up(self) -> None:
         """Cancel the coroutine, if it is one; a running function cannot be interrupted."""
+        self.given_up = True  # before the cancelled coroutine finishes, and looks as if it failed
         self._cancel()
 
     def run(self) -> None:
