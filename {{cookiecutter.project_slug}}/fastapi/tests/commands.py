@@ -25,3 +25,6 @@ SERVERS = {
     "fastapi dev": Server(("fastapi", "dev", "--port", "0")),
     "python -m": Server(("python", "-m", PACKAGE)),
 }
+
+# One of them for each kind of parent process, and one that has none.
+PARENTS = ("gunicorn", "uvicorn", "uvicorn --workers", "uvicorn --reload", "python -m")

@@ -10,6 +10,7 @@ import uvicorn
 from fastapi import FastAPI
 
 from {{ cookiecutter.package_name }}.app import create_app
+from {{ cookiecutter.package_name }}.lifecycle import Lifecycle
 
 __all__ = ["App", "ServerThread", "create_app"]
 
@@ -20,7 +21,7 @@ class ServerThread:
     """A server of *app*, which has started when the block begins, and stopped when it ends."""
 
     def __init__(self, app: FastAPI) -> None:
-        self._app = app
+        self.lifecycle: Lifecycle = app.state.lifecycle
         self._socket = socket.create_server(("127.0.0.1", 0))
         self.port: int = self._socket.getsockname()[1]
         self.url = f"http://127.0.0.1:{self.port}"
@@ -44,7 +45,7 @@ class ServerThread:
         A repeat has no effect.
         """
         if self._server.started:
-            self._app.state.lifecycle.stop()
+            self.lifecycle.stop()
         self._server.should_exit = True
         self._thread.join()
         self._socket.close()

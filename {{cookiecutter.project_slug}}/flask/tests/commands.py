@@ -23,3 +23,6 @@ SERVERS = {
     "flask run --debug": Server((*FLASK, "--debug")),
     "python -m": Server(("python", "-m", PACKAGE)),
 }
+
+# One of them for each kind of parent process, and one that has none.
+PARENTS = ("gunicorn", "flask run", "flask run --debug")

@@ -19,7 +19,7 @@ class ServerThread:
     """A server of *app*, which has started when the block begins, and stopped when it ends."""
 
     def __init__(self, app: Flask) -> None:
-        self._lifecycle: Lifecycle = app.extensions["lifecycle"]
+        self.lifecycle: Lifecycle = app.extensions["lifecycle"]
         self._server = make_server("127.0.0.1", 0, app, threaded=True)
         self.port = self._server.port
         self.url = f"http://127.0.0.1:{self.port}"
@@ -41,13 +41,13 @@ class ServerThread:
     def stop(self) -> None:
         """Let requests in flight finish, end streams, run the hooks. A repeat has no effect."""
         self._server.shutdown()
-        self._lifecycle.stop()
+        self.lifecycle.stop()
         self._thread.join()
 
     def _serve(self) -> None:
         # Not in the main thread, where the lifecycle would take over the tests' signals.
         try:
-            self._lifecycle.start()
+            self.lifecycle.start()
         except Exception as problem:
             self._problem = problem
             self._server.server_close()

@@ -1,0 +1,48 @@
+"""Health endpoints."""
+
+from __future__ import annotations
+
+import httpx
+import pytest
+
+from .server_thread import App, ServerThread
+
+
+def test_it_is_alive_and_ready(client: httpx.Client) -> None:
+    for path, status in (("/livez", "alive"), ("/readyz", "ready")):
+        response = client.get(path)
+        assert (response.status_code, response.json()) == (200, {"status": status})
+
+
+def test_it_is_not_ready_but_alive_in_a_stop(client: httpx.Client, server: ServerThread) -> None:
+    server.lifecycle.request_stop("a test")
+    assert server.lifecycle.stopped.wait(5)
+    response = client.get("/readyz")
+    assert (response.status_code, response.json()) == (503, {"status": "stopped"})
+    assert client.get("/livez").status_code == 200
+
+
+def test_it_is_not_ready_when_its_signal_handlers_are_overwritten(
+    client: httpx.Client, server: ServerThread, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    signals = server.lifecycle._signals
+    monkeypatch.setattr(signals, "overwritten", lambda: ["SIGTERM"])
+    response = client.get("/readyz")
+    assert response.status_code == 503
+    assert response.json() == {"status": "signal handlers overwritten: SIGTERM"}
+
+
+def test_an_application_that_does_not_start_is_not_served(app: App) -> None:
+    server = ServerThread(app)
+    server.lifecycle.append(_NotStarting())
+    with pytest.raises(RuntimeError, match="did not start"):
+        server.__enter__()
+
+
+class _NotStarting:
+    name = "not starting"
+    timeout = 1.0
+    stop = None
+
+    def start(self) -> None:
+        raise ZeroDivisionError

@@ -1,0 +1,207 @@
+"""What is started with the service and stopped with it, in pairs."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+import time
+from collections.abc import Callable
+
+import pytest
+
+from {{ cookiecutter.package_name }}.lifecycle import (
+    Budget,
+    Hook,
+    HookRecord,
+    Lifecycle,
+    StartError,
+)
+
+from .threads import in_thread
+
+
+class Log(list[str]):
+    """What has happened, and functions that say so."""
+
+    def note(self, what: str) -> Callable[[], None]:
+        """A function that notes *what*."""
+        return lambda: self.append(what)
+
+    def hook(self, name: str) -> Hook:
+        """A hook that notes its start and its stop."""
+        return Hook(name, start=self.note(f"start {name}"), stop=self.note(f"stop {name}"))
+
+
+def fail() -> None:
+    raise ZeroDivisionError("on purpose")
+
+
+def live(*hooks: Hook, cleanup: float = 2) -> list[HookRecord]:
+    """Start these hooks, stop them, and return how that went."""
+    lifecycle = Lifecycle(Budget.derive(30, drain=0, requests=1, cleanup=cleanup))
+    for hook in hooks:
+        lifecycle.append(hook)
+    in_thread(lifecycle.start)
+    lifecycle.stop()
+    assert lifecycle.report is not None
+    return lifecycle.report.hooks
+
+
+def outcomes(records: list[HookRecord]) -> list[tuple[str, str]]:
+    """The part that matters most."""
+    return [(record.name, record.outcome) for record in records]
+
+
+def test_they_start_in_order_and_stop_in_reverse() -> None:
+    log = Log()
+    records = live(log.hook("a"), log.hook("b"), log.hook("c"))
+    assert log == ["start a", "start b", "start c", "stop c", "stop b", "stop a"]
+    assert outcomes(records) == [("c", "ok"), ("b", "ok"), ("a", "ok")]
+
+
+def test_either_half_may_be_missing() -> None:
+    log = Log()
+    records = live(Hook("a", start=log.note("start a")), Hook("b", stop=log.note("stop b")))
+    assert log == ["start a", "stop b"]
+    assert outcomes(records) == [("b", "ok")]
+
+
+def test_when_one_does_not_start_those_before_it_are_stopped() -> None:
+    log = Log()
+    lifecycle = Lifecycle()
+    broken = Hook("broken", start=fail, stop=log.note("stop broken"))
+    for hook in (log.hook("a"), log.hook("b"), broken, log.hook("c")):
+        lifecycle.append(hook)
+    problem = "hook 'broken' did not start: ZeroDivisionError: on purpose"
+    with pytest.raises(StartError, match=problem):
+        in_thread(lifecycle.start)
+    assert lifecycle.stopped.wait(5)
+    assert log == ["start a", "start b", "stop b", "stop a"]
+
+
+def test_one_that_takes_too_long_to_start_fails_the_start() -> None:
+    lifecycle = Lifecycle()
+    never = threading.Event()
+    lifecycle.append(Hook("slow", start=never.wait, timeout=0.1))
+    with pytest.raises(StartError, match="hook 'slow' did not start: timed out"):
+        in_thread(lifecycle.start)
+    never.set()
+
+
+@pytest.mark.parametrize("error", [ZeroDivisionError("odd"), SystemExit(7), KeyboardInterrupt()])
+def test_one_that_fails_to_stop_does_not_keep_others_from_it(error: BaseException) -> None:
+    def stop() -> None:
+        raise error
+
+    log = Log()
+    records = live(log.hook("a"), Hook("broken", stop=stop), log.hook("c"))
+    assert log[2:] == ["stop c", "stop a"]
+    assert outcomes(records) == [("c", "ok"), ("broken", "failed"), ("a", "ok")]
+    assert records[1].error == f"{type(error).__name__}: {error}"
+
+
+def test_nor_does_one_that_hangs() -> None:
+    log = Log()
+    never = threading.Event()
+    begun = time.monotonic()
+    records = live(log.hook("a"), Hook("hanging", stop=never.wait, timeout=0.1), log.hook("c"))
+    assert time.monotonic() - begun < 1
+    never.set()
+    assert log[2:] == ["stop c", "stop a"]
+    assert outcomes(records) == [("c", "ok"), ("hanging", "timed out"), ("a", "ok")]
+    assert records[1].error == "not done after 0.10 s"
+
+
+def test_those_that_hang_leave_the_others_a_fair_share() -> None:
+    never = threading.Event()
+
+    def stop_in_time() -> None:
+        time.sleep(0.15)
+
+    hooks = [
+        Hook("patient", stop=stop_in_time),
+        Hook("hanging 1", stop=never.wait),
+        Hook("hanging 2", stop=never.wait),
+    ]
+    begun = time.monotonic()
+    records = live(*hooks, cleanup=0.9)
+    assert time.monotonic() - begun < 1.2
+    never.set()
+    assert outcomes(records) == [
+        ("hanging 2", "timed out"),
+        ("hanging 1", "timed out"),
+        ("patient", "ok"),
+    ]
+
+
+def test_one_may_take_what_the_others_do_not_claim() -> None:
+    def stop_in_time() -> None:
+        time.sleep(0.3)
+
+    log = Log()
+    records = live(
+        Hook("quick", stop=log.note("quick"), timeout=0.1),
+        Hook("slow", stop=stop_in_time),
+        cleanup=0.6,
+    )
+    assert outcomes(records) == [("slow", "ok"), ("quick", "ok")]
+
+
+def test_what_a_stop_returns_goes_into_the_report() -> None:
+    [record] = live(Hook("queue", stop=lambda: {"finished": 3}))
+    assert record.details == {"finished": 3}
+
+
+def test_coroutines_run_without_a_server_that_has_an_event_loop() -> None:
+    log = Log()
+
+    async def start() -> None:
+        await asyncio.sleep(0)
+        log.append("started")
+
+    async def stop() -> dict[str, int]:
+        await asyncio.sleep(0)
+        return {"answer": 42}
+
+    [record] = live(Hook("async", start=start, stop=stop))
+    assert log == ["started"]
+    assert (record.outcome, record.details) == ("ok", {"answer": 42})
+
+
+def test_coroutines_run_on_the_servers_event_loop_if_it_has_one() -> None:
+    loops = []
+
+    async def note_loop() -> None:
+        loops.append(asyncio.get_running_loop())
+
+    async def serve() -> None:
+        lifecycle = Lifecycle()
+        lifecycle.append(Hook("async", start=note_loop, stop=note_loop))
+        await lifecycle.start_async()
+        await lifecycle.stop_async()
+        assert loops == [asyncio.get_running_loop()] * 2
+
+    in_thread(lambda: asyncio.run(serve()))
+
+
+def test_a_coroutine_that_hangs_is_cancelled() -> None:
+    log = Log()
+
+    async def hang() -> None:
+        try:
+            await asyncio.sleep(60)
+        except asyncio.CancelledError:
+            log.append("cancelled")
+            raise
+
+    async def serve() -> list[HookRecord]:
+        lifecycle = Lifecycle()
+        lifecycle.append(Hook("async", stop=hang, timeout=0.1))
+        await lifecycle.start_async()
+        await lifecycle.stop_async()
+        assert lifecycle.report is not None
+        return lifecycle.report.hooks
+
+    records = in_thread(lambda: asyncio.run(serve()))
+    assert outcomes(records) == [("async", "timed out")]
+    assert log == ["cancelled"]

@@ -1,0 +1,229 @@
+"""The sequence of a stop, without a server."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import signal
+import threading
+import time
+
+import pytest
+
+from {{ cookiecutter.package_name }}.lifecycle import (
+    Budget,
+    Hook,
+    Lifecycle,
+    Report,
+    State,
+)
+from {{ cookiecutter.package_name }}.settings import Settings
+
+from .server_thread import create_app
+from .threads import in_thread
+
+STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGQUIT)
+
+
+def quick(**seconds: float) -> Lifecycle:
+    """A lifecycle with short phases."""
+    return Lifecycle(Budget.derive(30, **{"drain": 0, "requests": 2, "cleanup": 2, **seconds}))
+
+
+def report_of(lifecycle: Lifecycle) -> Report:
+    """Its report, when it has stopped."""
+    assert lifecycle.stopped.wait(10)
+    assert lifecycle.report is not None
+    return lifecycle.report
+
+
+def test_making_an_application_has_no_side_effect(settings: Settings) -> None:
+    threads = threading.enumerate()
+    handlers = [signal.getsignal(signum) for signum in STOP_SIGNALS]
+    create_app(settings)
+    assert threading.enumerate() == threads
+    assert [signal.getsignal(signum) for signum in STOP_SIGNALS] == handlers
+
+
+def test_its_state_only_moves_forward() -> None:
+    lifecycle = quick()
+    states: list[State] = []
+
+    def note() -> None:
+        states.append(lifecycle.state)
+
+    lifecycle.append(Hook("hook", start=note, stop=note))
+    note()
+    in_thread(lifecycle.start)
+    note()
+    lifecycle.stop()
+    note()
+    assert states == [State.STARTING, State.STARTING, State.READY, State.STOPPING, State.STOPPED]
+    assert states == sorted(states)
+
+
+def test_a_stop_during_the_start_is_not_forgotten() -> None:
+    lifecycle = quick()
+    lifecycle.append(Hook("hook", start=lambda: lifecycle.request_stop("somebody")))
+    in_thread(lifecycle.start)
+    assert report_of(lifecycle).requested_by == "somebody"
+    assert lifecycle.state is State.STOPPED
+
+
+def test_it_is_ready_from_the_end_of_the_start_to_the_begin_of_the_drain() -> None:
+    lifecycle = quick()
+    assert lifecycle.unready_because() == "starting"
+    in_thread(lifecycle.start)
+    assert lifecycle.unready_because() is None
+    request = lifecycle.requests.enter("a request")
+    lifecycle.request_stop("somebody")
+    assert lifecycle.drain_begun.wait(5)
+    assert lifecycle.unready_because() == "draining"
+    lifecycle.requests.leave(request)
+    report_of(lifecycle)
+    assert lifecycle.unready_because() == "stopped"
+
+
+def test_it_starts_once_and_takes_hooks_before_that_only() -> None:
+    lifecycle = quick()
+    in_thread(lifecycle.start)
+    with pytest.raises(RuntimeError, match="started before"):
+        in_thread(lifecycle.start)
+    with pytest.raises(RuntimeError, match="append hook 'late' before"):
+        lifecycle.append(Hook("late"))
+    lifecycle.stop()
+
+
+def test_a_stop_without_a_signal_has_no_drain() -> None:
+    lifecycle = quick(drain=10)
+    in_thread(lifecycle.start)
+    begun = time.monotonic()
+    lifecycle.stop()
+    assert time.monotonic() - begun < 1
+    assert report_of(lifecycle).reason == "server stopped"
+    assert lifecycle.draining
+
+
+def test_stopping_what_has_not_started_returns_at_once() -> None:
+    lifecycle = quick()
+    lifecycle.stop()
+    asyncio.run(lifecycle.stop_async())
+    assert lifecycle.report is None
+
+
+def test_a_requested_stop_goes_through_all_phases_once() -> None:
+    lifecycle = quick(drain=0.2)
+    in_thread(lifecycle.start)
+    lifecycle.request_stop("192.0.2.1")
+    lifecycle.request_stop("192.0.2.2")  # too late
+    report = report_of(lifecycle)
+    assert (report.reason, report.requested_by) == ("shutdown endpoint", "192.0.2.1")
+    assert list(report.phases) == ["drain", "requests", "cleanup"]
+    assert 0.2 <= report.phases["drain"] < 1
+    assert (report.problems, lifecycle.exit_code) == ([], 0)
+
+
+def test_loops_wake_up_at_the_drain() -> None:
+    lifecycle = quick(drain=1)
+    in_thread(lifecycle.start)
+    assert lifecycle.wait(0.001) is False
+    threading.Timer(0.02, lifecycle.request_stop, ["somebody"]).start()
+    begun = time.monotonic()
+    assert lifecycle.wait(10) is True
+    assert time.monotonic() - begun < 0.5
+    assert lifecycle.state is State.DRAINING
+    report_of(lifecycle)
+
+
+def test_hooks_are_not_stopped_before_the_last_request_is_done() -> None:
+    lifecycle = quick()
+    events: list[str] = []
+    lifecycle.append(Hook("hook", stop=lambda: events.append("hook stopped")))
+    in_thread(lifecycle.start)
+    requests = [lifecycle.requests.enter("a request") for _ in range(2)]
+    lifecycle.request_stop("somebody")
+    assert lifecycle.drain_begun.wait(5)
+    lifecycle.requests.leave(requests[0])
+    assert not lifecycle.cleanup_begun.wait(0.05)
+    events.append("request done")
+    lifecycle.requests.leave(requests[1])
+    report = report_of(lifecycle)
+    assert events == ["request done", "hook stopped"]
+    assert (report.requests_completed, report.requests_abandoned) == (2, 0)
+
+
+def test_a_request_is_abandoned_at_its_deadline(caplog: pytest.LogCaptureFixture) -> None:
+    lifecycle = quick(requests=0.1)
+    in_thread(lifecycle.start)
+    lifecycle.requests.enter("a request")
+    lifecycle.request_stop("somebody")
+    report = report_of(lifecycle)
+    assert (report.requests_abandoned, lifecycle.exit_code) == (1, 1)
+    assert report.problems == ["1 request(s) abandoned"]
+    assert 0.1 <= report.phases["requests"] < 1
+    assert "requests abandoned" in caplog.text
+
+
+def test_websockets_get_a_moment_to_take_leave_but_no_more() -> None:
+    lifecycle = quick()
+    in_thread(lifecycle.start)
+    lifecycle.websockets.enter("a silent client")
+    begun = time.monotonic()
+    lifecycle.stop()
+    assert 1 <= time.monotonic() - begun < 2
+    assert report_of(lifecycle).exit_code == 0
+
+
+def test_the_stop_goes_on_as_soon_as_all_websockets_have_gone() -> None:
+    lifecycle = quick()
+    in_thread(lifecycle.start)
+    websocket = lifecycle.websockets.enter("a client")
+    lifecycle.request_stop("somebody")
+    assert lifecycle.drain_begun.wait(5)
+    begun = time.monotonic()
+    lifecycle.websockets.leave(websocket)
+    report_of(lifecycle)
+    assert time.monotonic() - begun < 0.5
+
+
+def test_a_failed_hook_or_a_lost_task_makes_the_exit_code_1() -> None:
+    lifecycle = quick()
+    lifecycle.append(Hook("failing", stop=lambda: 1 / 0))
+    lifecycle.append(Hook("losing", stop=lambda: {"lost": 3}))
+    in_thread(lifecycle.start)
+    lifecycle.stop()
+    problems = ["hook 'failing' failed", "hook 'losing' lost 3 task(s)"]
+    assert sorted(report_of(lifecycle).problems) == problems
+    assert lifecycle.exit_code == 1
+
+
+def test_without_a_report_nothing_is_clean() -> None:
+    assert quick().exit_code == 1
+
+
+def test_its_report_is_one_line_of_the_log(caplog: pytest.LogCaptureFixture) -> None:
+    lifecycle = quick()
+    lifecycle.append(Hook("queue", stop=lambda: {"finished": 2}))
+    caplog.set_level("INFO")
+    in_thread(lifecycle.start)
+    lifecycle.stop()
+    [record] = [r for r in caplog.records if r.message.startswith("shutdown report")]
+    assert record.message == "shutdown report: clean"
+    report = json.loads(json.dumps(record.__dict__["report"]))
+    seconds = report["hooks"][0].pop("seconds")
+    assert 0 <= seconds < 1
+    assert report["hooks"] == [
+        {"name": "queue", "outcome": "ok", "error": None, "details": {"finished": 2}}
+    ]
+    assert report["exit_code"] == 0
+
+
+def test_it_starts_and_stops_on_an_event_loop() -> None:
+    async def serve() -> Lifecycle:
+        lifecycle = quick()
+        await lifecycle.start_async()
+        assert lifecycle.state is State.READY
+        await lifecycle.stop_async()
+        return lifecycle
+
+    assert report_of(in_thread(lambda: asyncio.run(serve()))).exit_code == 0

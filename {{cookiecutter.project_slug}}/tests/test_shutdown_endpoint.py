@@ -1,0 +1,140 @@
+"""``POST /shutdown``, in this process and on the real servers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+
+import httpx
+import pytest
+
+from {{ cookiecutter.package_name }}.settings import Settings, load_settings
+
+from .commands import PARENTS, SERVERS, Server
+from .conftest import BUDGET, Serve
+from .server_thread import ServerThread, create_app
+from .servers import ServerProcess
+
+TOKEN = "0123456789abcdef0123456789abcdef"
+AUTHORIZED = {"Authorization": f"Bearer {TOKEN}"}
+
+
+@pytest.fixture
+def settings(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Settings:
+    """Settings with a token."""
+    monkeypatch.setenv("SHUTDOWN_TOKEN", TOKEN)
+    return load_settings()
+
+
+def test_there_is_no_endpoint_without_a_token(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("SHUTDOWN_TOKEN")
+    with ServerThread(create_app(load_settings())) as server:
+        url = f"{server.url}/shutdown"
+        assert httpx.post(url, headers=AUTHORIZED, trust_env=False).status_code == 404
+
+
+def test_a_short_token_is_refused(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("SHUTDOWN_TOKEN", TOKEN[:31])
+    with pytest.raises(SystemExit) as ended:
+        load_settings()
+    assert ended.value.code == 3
+    [line] = capsys.readouterr().err.splitlines()
+    assert "SHUTDOWN_TOKEN" in line
+    assert TOKEN[:31] not in line
+
+
+def test_the_token_is_not_shown_with_the_settings(settings: Settings) -> None:
+    assert TOKEN not in repr(settings)
+
+
+def test_it_takes_post_only(client: httpx.Client) -> None:
+    assert client.get("/shutdown", headers=AUTHORIZED).status_code == 405
+
+
+@pytest.mark.parametrize(
+    "authorization",
+    [
+        None,
+        "",
+        "Bearer",
+        TOKEN,
+        f"Basic {TOKEN}",
+        f"Bearer {TOKEN[:-1]}",
+        f"Bearer {TOKEN}0",
+        b"Bearer \xe9\xff",
+    ],
+)
+def test_it_refuses_callers_without_the_token(
+    client: httpx.Client, server: ServerThread, authorization: str | bytes | None
+) -> None:
+    headers = {} if authorization is None else {b"Authorization": authorization}
+    response = client.post("/shutdown", headers=headers)  # type: ignore[arg-type]
+    assert response.status_code == 401
+    assert response.headers["WWW-Authenticate"] == "Bearer"
+    assert not server.lifecycle.draining
+
+
+def test_it_names_the_deadline_and_the_caller(client: httpx.Client, server: ServerThread) -> None:
+    response = client.post("/shutdown", headers=AUTHORIZED)
+    assert response.status_code == 202
+    deadline = server.lifecycle.budget.deadline
+    assert response.json() == {"status": "stopping", "deadline_seconds": deadline}
+    assert server.lifecycle.stopped.wait(5)
+    report = server.lifecycle.report
+    assert report is not None
+    assert (report.reason, report.requested_by) == ("shutdown endpoint", "127.0.0.1")
+
+
+def call(server: ServerProcess) -> httpx.Response:
+    """Ask a server to stop."""
+    with server.client() as client:
+        return client.post("/shutdown", headers=AUTHORIZED)
+
+
+@pytest.mark.shutdown
+def test_asked_twice_it_answers_twice_and_stops_once(serve: Serve) -> None:
+    server = serve("gunicorn", SHUTDOWN_DRAIN_SECONDS="1", SHUTDOWN_TOKEN=TOKEN)
+    responses = [call(server), call(server)]
+    assert [r.status_code for r in responses] == [202, 202]
+    assert server.wait() == 0
+    [report] = server.reports
+    assert report["reason"] == "shutdown endpoint"
+    assert report["phases"]["drain"] >= 1  # the second one is not a second signal
+    assert server.log.count("stop requested") == 1
+
+
+def end(server: Server) -> tuple[httpx.Response, ServerProcess]:
+    """Start a server, stop it through the endpoint, and return what is left of it."""
+    env = {**BUDGET, "WEB_CONCURRENCY": str(server.workers), "SHUTDOWN_TOKEN": TOKEN}
+    with ServerProcess(server.command, env=env, workers=server.workers) as process:
+        response = call(process)
+        process.wait()
+    return response, process
+
+
+@pytest.fixture(scope="module")
+def ends() -> Iterator[dict[str, Future[tuple[httpx.Response, ServerProcess]]]]:
+    """What became of the servers, a few at a time."""
+    with ThreadPoolExecutor(max_workers=3) as threads:
+        yield {name: threads.submit(end, SERVERS[name]) for name in PARENTS}
+
+
+@pytest.mark.shutdown
+@pytest.mark.parametrize("name", PARENTS)
+def test_it_stops_the_whole_server(
+    name: str, ends: dict[str, Future[tuple[httpx.Response, ServerProcess]]]
+) -> None:
+    response, ended = ends[name].result()
+    assert response.status_code == 202
+    assert response.json()["status"] == "stopping"
+    assert ended.wait() == 0
+    assert len(ended.reports) == SERVERS[name].workers
+    # The worker that was asked knows who did; the others got the signal that it has caused.
+    callers = [report["requested_by"] for report in ended.reports if report["requested_by"]]
+    assert callers == ["127.0.0.1"]
+    assert "stop requested" in ended.log
+    assert TOKEN not in ended.log
