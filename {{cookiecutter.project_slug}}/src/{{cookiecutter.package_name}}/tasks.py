@@ -10,7 +10,7 @@ import logging
 import threading
 import time
 import uuid
-from collections import OrderedDict, deque
+from collections import deque
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, Protocol
@@ -70,7 +70,8 @@ class MemoryTaskQueue:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._queued: deque[Task] = deque()
-        self._known: OrderedDict[str, Task] = OrderedDict()
+        self._known: dict[str, Task] = {}
+        self._finished: deque[Task] = deque()
         self._subscribers: list[Callable[[], None]] = []
 
     def submit(self, payload: Mapping[str, Any]) -> Task:
@@ -103,9 +104,9 @@ class MemoryTaskQueue:
         task.error = error
         task.status = "done" if error is None else "failed"
         with self._lock:
-            self._known.move_to_end(task.id)
-            while len(self._known) > MAX_REMEMBERED + len(self._queued):
-                self._known.popitem(last=False)
+            self._finished.append(task)
+            while len(self._finished) > MAX_REMEMBERED:
+                del self._known[self._finished.popleft().id]
 
     def queued(self) -> int:
         """How many tasks wait."""
