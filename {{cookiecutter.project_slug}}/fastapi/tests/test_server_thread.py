@@ -1,0 +1,36 @@
+"""The helper that serves an application in this process."""
+
+from __future__ import annotations
+
+import asyncio
+
+import httpx
+
+from {{ cookiecutter.package_name }}.lifecycle import Hook
+
+from .barrier import Barrier, pass_barrier
+from .conftest import InBackground
+from .server_thread import App, ServerThread
+
+
+def test_its_stop_lets_a_request_finish_and_then_runs_the_hooks(
+    app: App, barrier: Barrier, in_background: InBackground
+) -> None:
+    events: list[str] = []
+
+    @app.get("/park")
+    async def park() -> str:
+        await asyncio.to_thread(pass_barrier, barrier.port)
+        events.append("answered")
+        return "released"
+
+    app.state.lifecycle.append(Hook("hook", stop=lambda: events.append("hook stopped")))
+    with ServerThread(app) as server:
+        answer = in_background(httpx.get, f"{server.url}/park", trust_env=False)
+        barrier.wait_for_arrivals()
+        stopped = in_background(server.stop)
+        assert server.lifecycle.drain_begun.wait(5)
+        barrier.release()
+        assert answer.result().json() == "released"
+        stopped.result()
+    assert events == ["answered", "hook stopped"]

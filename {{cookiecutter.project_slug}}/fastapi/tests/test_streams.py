@@ -1,0 +1,96 @@
+"""Endless responses that end when the service stops."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+
+import pytest
+
+from {{ cookiecutter.package_name }}.lifecycle import Lifecycle
+from {{ cookiecutter.package_name }}.web.streams import until_drain
+
+
+class Source:
+    """Numbers up to *last*, and then nothing for a long time, or the end, or an error."""
+
+    def __init__(self, last: int, then: BaseException | None = None, *, ends: bool = False) -> None:
+        self._last = last
+        self._then = then
+        self._ends = ends
+        self.closed = False
+
+    async def __call__(self) -> AsyncIterator[int]:
+        try:
+            for number in range(self._last + 1):
+                yield number
+            if self._then is not None:
+                raise self._then
+            if not self._ends:
+                await asyncio.sleep(60)
+        finally:
+            self.closed = True
+
+
+async def collect(stream: AsyncIterator[int]) -> list[int]:
+    """All of it, within 5 s."""
+    async with asyncio.timeout(5):
+        return [number async for number in stream]
+
+
+def test_it_ends_while_its_source_waits() -> None:
+    async def watch() -> None:
+        lifecycle, source = Lifecycle(), Source(2)
+        stream = until_drain(lifecycle, source())
+        assert [await anext(stream) for _ in range(3)] == [0, 1, 2]
+        asyncio.get_running_loop().call_later(0.02, lifecycle.drain_begun.set)
+        assert await collect(stream) == []
+        assert source.closed
+
+    asyncio.run(watch())
+
+
+def test_it_ends_after_the_item_that_is_under_way() -> None:
+    async def watch() -> None:
+        lifecycle, source = Lifecycle(), Source(1000)
+        stream = until_drain(lifecycle, source())
+        assert await anext(stream) == 0
+        lifecycle.drain_begun.set()
+        assert len(await collect(stream)) <= 1
+        assert source.closed
+
+    asyncio.run(watch())
+
+
+def test_it_ends_when_its_source_does() -> None:
+    async def watch() -> None:
+        lifecycle = Lifecycle()
+        assert await collect(until_drain(lifecycle, Source(2, ends=True)())) == [0, 1, 2]
+        await asyncio.sleep(0.01)
+        assert not lifecycle.drain_begun._wakers  # nothing is left waiting
+
+    asyncio.run(watch())
+
+
+def test_an_error_of_its_source_is_not_hidden() -> None:
+    async def watch() -> None:
+        with pytest.raises(ZeroDivisionError):
+            await collect(until_drain(Lifecycle(), Source(0, ZeroDivisionError())()))
+
+    asyncio.run(watch())
+
+
+def test_its_source_is_closed_when_the_client_goes() -> None:
+    async def watch() -> None:
+        lifecycle, source = Lifecycle(), Source(0)
+        stream = until_drain(lifecycle, source())
+        await anext(stream)
+        waiting = asyncio.ensure_future(anext(stream))
+        await asyncio.sleep(0.01)
+        waiting.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await waiting
+        assert source.closed
+        assert not lifecycle.drain_begun._wakers
+
+    asyncio.run(watch())
