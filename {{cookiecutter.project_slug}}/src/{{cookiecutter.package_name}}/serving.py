@@ -5,8 +5,10 @@ By itself, the master exits with 0 even after it had to kill its workers.
 
 from __future__ import annotations
 
+import ctypes
 import mmap
 import os
+import signal
 import sys
 from typing import Any
 
@@ -14,6 +16,7 @@ from .lifecycle import Lifecycle, State
 from .lifecycle.signals import PARENT_VARIABLE
 
 SERVING, STOPPED_CLEAN = 1, 2
+PR_SET_PDEATHSIG = 1  # prctl(2)
 
 _unclean: list[int] = []
 
@@ -24,8 +27,20 @@ def pre_fork(server: Any, worker: Any) -> None:
 
 
 def post_fork(server: Any, worker: Any) -> None:
-    """In the worker: remember whom to signal when the whole server shall stop."""
+    """In the worker: remember whom to signal when the whole server shall stop, and stop with it."""
     os.environ[PARENT_VARIABLE] = str(server.pid)
+    _stop_when_orphaned(server.pid)
+
+
+def _stop_when_orphaned(parent: int) -> None:
+    """Have the kernel send SIGTERM when the master is killed: nobody else would stop us then.
+
+    On other systems than Linux, gunicorn's own thread worker notices by itself.
+    """
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
+        if os.getppid() != parent:  # it died before we asked
+            os.kill(os.getpid(), signal.SIGTERM)
 
 
 def finish_worker(worker: Any, lifecycle: Lifecycle) -> None:

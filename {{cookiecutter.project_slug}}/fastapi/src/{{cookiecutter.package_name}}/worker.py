@@ -5,15 +5,15 @@ from __future__ import annotations
 import asyncio
 import logging
 import math
+import os
 import signal
 import socket
 import sys
 import time
-from types import FrameType
 from typing import Any
 
 from gunicorn.arbiter import Arbiter
-from uvicorn import Server
+from uvicorn import Config, Server
 from uvicorn_worker import UvicornWorker
 
 from .serving import SERVING, finish_worker
@@ -30,7 +30,27 @@ class LingeringServer(Server):
 
     uvicorn closes a connection whose first request has not arrived yet, which loses requests when
     clients go on connecting until the end, as they do at a reload.
+
+    Args:
+        config: uvicorn's.
+        worker: gunicorn's worker, in which this runs.
     """
+
+    def __init__(self, config: Config, worker: Worker) -> None:
+        super().__init__(config)
+        self._worker = worker
+        self._recycled = False
+
+    async def on_tick(self, counter: int) -> bool:
+        """Called ten times a second; returns whether to leave at once."""
+        worker = self._worker
+        if not worker.alive:  # a signal came before the lifecycle listened
+            self.should_exit = True
+        elif not self._recycled and self.server_state.total_requests >= worker.max_requests:
+            self._recycled = True
+            worker.log.info("max_requests reached: stopping as at SIGTERM, to be replaced")
+            os.kill(worker.pid, signal.SIGTERM)
+        return await super().on_tick(counter)
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """Stop accepting, linger while connections are open, then stop."""
@@ -54,25 +74,26 @@ class Worker(UvicornWorker):  # type: ignore[misc]  # gunicorn, its base, is not
 
     async def _serve(self) -> None:
         self.config.app = self.wsgi
-        server = LingeringServer(self.config)
+        self.config.limit_max_requests = None  # uvicorn stops abruptly then
+        server = LingeringServer(self.config, self)
         await server.serve(sockets=self.sockets)
         if not server.started:
             sys.exit(Arbiter.WORKER_BOOT_ERROR)
 
     def init_signals(self) -> None:
-        """As the base class, but survive the signal that uvicorn raises anew after a clean stop:
-        its default action would end the process before its ``atexit`` handlers."""
+        """As the base class, but handle the stop signals until uvicorn does, and after it has.
+
+        uvicorn raises a signal anew once it has stopped; the default action would end the process
+        before its ``atexit`` handlers.
+        """
         super().init_signals()
-        for signum in (signal.SIGTERM, signal.SIGINT):
-            signal.signal(signum, _ignore)
-
-
-def _ignore(signum: int, frame: FrameType | None) -> None:
-    """Not SIG_IGN, which child processes would inherit."""
+        signal.signal(signal.SIGTERM, self.handle_exit)
+        signal.signal(signal.SIGINT, self.handle_exit)
+        signal.signal(signal.SIGQUIT, self.handle_quit)
 
 
 def post_worker_init(worker: Any) -> None:
-    """The lifespan will start the lifecycle; from here on a death is not a clean stop."""
+    """The lifespan will start the lifecycle; from here on, to die is not a clean stop."""
     worker.outcome[0] = SERVING
 
 

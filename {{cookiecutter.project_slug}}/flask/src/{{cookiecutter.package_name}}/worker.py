@@ -47,7 +47,7 @@ class Worker(gthread.ThreadWorker):  # type: ignore[misc]  # gunicorn is not typ
         would wait for an answer that does not come.
         """
         super().set_accept_enabled(enabled)
-        if not self.alive:
+        if not (enabled or self.alive):
             for listener in self.sockets:
                 while select.select([listener], [], [], 0)[0]:
                     self.accept(listener)

@@ -82,7 +82,7 @@ class Lifecycle:
         self._requested_by: str | None = None
         self._request_lock = threading.Lock()
         self._server_gone = False
-        self._passed_on = False
+        self._serverless = False  # no server in this process has a handler to pass the signal to
 
     # For the application
 
@@ -279,7 +279,10 @@ class Lifecycle:
         completed_before = self.requests.completed
 
         def end_phase(name: str) -> None:
-            report.phases[name] = round(time.monotonic() - begun - sum(report.phases.values()), 3)
+            nonlocal begun
+            now = time.monotonic()
+            report.phases[name] = round(now - begun, 3)
+            begun = now
 
         self._drain()
         end_phase("drain")
@@ -312,9 +315,8 @@ class Lifecycle:
 
     def _finish_requests(self) -> None:
         """Have the server stop, which lets it finish what is in flight, and wait for that."""
-        if not self._server_gone:
-            self._passed_on = self._signals.pass_on(self._server_signal)
-            self._server_gone = not self._passed_on  # no handler: nobody serves here but us
+        if not (self._server_gone or self._signals.pass_on(self._server_signal)):
+            self._server_gone = self._serverless = True
 
         def finished() -> bool:
             return self._forced or (self._server_gone and not self.requests.count)
@@ -342,7 +344,7 @@ class Lifecycle:
             self.stopped.set()  # whoever runs this process has the last word
             return
         margin = self.budget.margin / 8
-        if exit_code or not self._passed_on:
+        if exit_code or self._serverless:
             end_process(exit_code, margin)
         self.stopped.set()
         time.sleep(max(0.0, begun + self.budget.deadline - time.monotonic()) + margin)
