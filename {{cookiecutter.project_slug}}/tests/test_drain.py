@@ -46,7 +46,7 @@ def test_a_response_under_way_is_sent_to_its_last_byte(serve: Serve) -> None:
 
 
 def test_readyz_turns_503_at_once_while_livez_stays_200(serve: Serve) -> None:
-    server = serve(*PROBE, SHUTDOWN_DRAIN_SECONDS="1")
+    server = serve(*PROBE, SHUTDOWN_DRAIN_SECONDS="0.5")
     assert server.get("/readyz").status_code == 200
     server.signal(signal.SIGTERM)
     deadline = time.monotonic() + 0.25

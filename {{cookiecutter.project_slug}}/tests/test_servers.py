@@ -36,7 +36,7 @@ def live(server: Server) -> ServerProcess:
 @pytest.fixture(scope="module")
 def lives() -> Iterator[dict[str, Future[ServerProcess]]]:
     """The lives under all servers, a few at a time."""
-    with ThreadPoolExecutor(max_workers=3) as threads:
+    with ThreadPoolExecutor(max_workers=4) as threads:
         yield {name: threads.submit(live, server) for name, server in SERVERS.items()}
 
 

@@ -8,6 +8,7 @@ import time
 import pytest
 
 from .barrier import Barrier
+from .commands import BARE, SERVERS
 from .conftest import InBackground, Serve
 from .probe import STUCK
 
@@ -38,7 +39,7 @@ def test_a_burst_of_signals_is_one_stop(
 
 
 def test_ctrl_c_does_not_wait_for_load_balancers(serve: Serve) -> None:
-    server = serve(*DEVELOP, SHUTDOWN_DRAIN_SECONDS="10")
+    server = serve(*SERVERS[BARE].command, SHUTDOWN_DRAIN_SECONDS="10")
     begun = time.monotonic()
     server.signal(signal.SIGINT)
     assert server.wait() == 0
@@ -47,7 +48,7 @@ def test_ctrl_c_does_not_wait_for_load_balancers(serve: Serve) -> None:
 
 
 def test_a_second_signal_cuts_the_drain_short(serve: Serve) -> None:
-    server = serve(*DEVELOP, SHUTDOWN_DRAIN_SECONDS="10")
+    server = serve(*SERVERS[BARE].command, SHUTDOWN_DRAIN_SECONDS="10")
     server.signal(signal.SIGTERM)
     server.wait_for_log("draining")
     begun = time.monotonic()
@@ -56,18 +57,19 @@ def test_a_second_signal_cuts_the_drain_short(serve: Serve) -> None:
     assert time.monotonic() - begun < 1
 
 
-@pytest.mark.parametrize("path", STUCK)
 def test_ctrl_c_twice_forces_the_exit(
-    path: str, serve: Serve, barrier: Barrier, in_background: InBackground
+    serve: Serve, barrier: Barrier, in_background: InBackground
 ) -> None:
-    server = serve(*DEVELOP)
-    in_background(server.get, f"{path}?port={barrier.port}")
-    barrier.wait_for_arrivals()
-    begun = time.monotonic()
-    server.signal(signal.SIGINT)
-    server.wait_for_log("SIGINT")
-    server.signal(signal.SIGINT)
-    assert server.wait() == 1
-    assert time.monotonic() - begun < 1
-    [report] = server.reports
-    assert report["forced"]
+    starts = [in_background(serve, *DEVELOP) for _ in STUCK]
+    servers = [start.result() for start in starts]
+    for path, server in zip(STUCK, servers, strict=True):
+        in_background(server.get, f"{path}?port={barrier.port}")
+        barrier.wait_for_arrivals()
+        begun = time.monotonic()
+        server.signal(signal.SIGINT)
+        server.wait_for_log("SIGINT")
+        server.signal(signal.SIGINT)
+        assert server.wait() == 1, path
+        assert time.monotonic() - begun < 1, path
+        [report] = server.reports
+        assert report["forced"]

@@ -23,8 +23,6 @@ from {{ cookiecutter.package_name }}.tasks import (
 from .conftest import Serve
 from .threads import in_thread
 
-JSON = {"Content-Type": "application/json"}
-
 
 @pytest.fixture
 def handled(monkeypatch: pytest.MonkeyPatch) -> SimpleQueue[str]:
@@ -81,14 +79,11 @@ def test_an_unknown_task_is_not_found(client: httpx.Client) -> None:
     assert client.get("/tasks/no-such-task").status_code == 404
 
 
-@pytest.mark.parametrize(
-    ("body", "headers"),
-    [(b"[]", JSON), (b'"text"', JSON), (b"{", JSON), (b"", JSON), (b"{}", {})],
-)
-def test_a_task_must_be_a_json_object(
-    client: httpx.Client, body: bytes, headers: dict[str, str]
-) -> None:
-    assert client.post("/tasks", content=body, headers=headers).status_code == 422
+def test_a_task_must_be_a_json_object(client: httpx.Client) -> None:
+    headers = {"Content-Type": "application/json"}
+    for body in (b"[]", b'"text"', b"{", b""):
+        assert client.post("/tasks", content=body, headers=headers).status_code == 422, body
+    assert client.post("/tasks", content=b"{}").status_code == 422  # does not say what it is
 
 
 def test_a_full_queue_asks_to_come_back_later(

@@ -26,5 +26,6 @@ SERVERS = {
     "python -m": Server(("python", "-m", PACKAGE)),
 }
 
-# One of them for each kind of parent process, and one that has none.
-PARENTS = ("gunicorn", "uvicorn", "uvicorn --workers", "uvicorn --reload", "python -m")
+# The one that has no parent process, and one for each kind of it.
+BARE = "uvicorn"
+KINDS = (BARE, "gunicorn", "uvicorn --workers", "uvicorn --reload", "python -m")

@@ -24,5 +24,6 @@ SERVERS = {
     "python -m": Server(("python", "-m", PACKAGE)),
 }
 
-# One of them for each kind of parent process, and one that has none.
-PARENTS = ("gunicorn", "flask run", "flask run --debug")
+# The one that has no parent process, and one for each kind of it.
+BARE = "flask run"
+KINDS = (BARE, "gunicorn", "flask run --debug")
