@@ -80,7 +80,7 @@ class Lifecycle:
         self._last_signal_at = 0.0
         self._forced_at = math.inf
         self._requested_by: str | None = None
-        self._request_lock = threading.Lock()
+        self._lock = threading.Lock()
         self._server_gone = False
         self._serverless = False  # no server in this process has a handler to pass the signal to
 
@@ -128,7 +128,7 @@ class Lifecycle:
         Args:
             requested_by: who asked, for log and report.
         """
-        with self._request_lock:
+        with self._lock:
             if self._requested_by is not None or self.draining:
                 return
             self._requested_by = requested_by
@@ -210,7 +210,8 @@ class Lifecycle:
             self._wake()
 
     def _enter(self, state: State) -> None:
-        self.state = max(self.state, state)
+        with self._lock:  # a signal may come while the main thread declares us ready
+            self.state = max(self.state, state)
 
     def _wait(self, seconds: float | None, until: Callable[[], bool]) -> None:
         """Sleep until *until*, reading the inbox meanwhile; a stop that is forced ends the wait."""
@@ -287,11 +288,12 @@ class Lifecycle:
         self._drain()
         end_phase("drain")
         self._finish_requests()
-        report.requests_abandoned = self.requests.count
+        report.requests_abandoned = self.requests.count + self.websockets.count
         report.requests_completed = self.requests.completed - completed_before
         end_phase("requests")
         if report.requests_abandoned:
-            logger.error("requests abandoned", extra={"stacks": stacks(self.requests.owners)})
+            owners = [*self.requests.owners, *self.websockets.owners]
+            logger.error("requests abandoned", extra={"stacks": stacks(owners)})
         self._clean_up(report)
         end_phase("cleanup")
         report.forced = self._forced
