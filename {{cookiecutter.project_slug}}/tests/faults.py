@@ -8,6 +8,8 @@ import time
 
 from {{ cookiecutter.package_name }}.lifecycle import Hook, Lifecycle
 
+from .barrier import pass_barrier
+
 
 def do_nothing() -> None:
     """Succeed."""
@@ -24,6 +26,11 @@ def fail() -> None:
     raise RuntimeError("broken on purpose")
 
 
+def wait_for_test() -> None:
+    """Take until the test lets us go on."""
+    pass_barrier(int(os.environ["PROBE_BARRIER"]))
+
+
 def hang() -> None:
     """Take far too long."""
     time.sleep(60)
@@ -38,6 +45,7 @@ HOOKS = {
         Hook("hanging", stop=hang, timeout=0.3),
         Hook("last", stop=do_nothing),
         Hook("not starting", start=fail),
+        Hook("starting slowly", start=wait_for_test, stop=do_nothing, timeout=20),
     )
 }
 

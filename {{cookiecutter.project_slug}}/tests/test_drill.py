@@ -17,6 +17,7 @@ import pytest
 from drill.__main__ import main
 from drill.rolling import find_haproxy
 
+from .conftest import BUDGET
 from .servers import PROJECT
 
 pytestmark = pytest.mark.shutdown
@@ -29,7 +30,7 @@ def drill(*options: str, **env: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [sys.executable, "-m", "drill", *options],
         cwd=PROJECT,
-        env={**os.environ, "SHUTDOWN_DRAIN_SECONDS": "0.5", **env},
+        env={**os.environ, **BUDGET, "SHUTDOWN_DRAIN_SECONDS": "0.5", **env},
         capture_output=True,
         text=True,
         timeout=60,

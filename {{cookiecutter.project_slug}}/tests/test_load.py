@@ -2,65 +2,20 @@
 
 from __future__ import annotations
 
-import http.client
 import signal
-import threading
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 
 import pytest
 
 from .barrier import Barrier
 from .conftest import InBackground, Serve
+from .load import Load
 from .servers import ServerProcess
 
 pytestmark = pytest.mark.shutdown
 
 PROBE = ("gunicorn", "tests.probe:app")
-KEEPING, RECONNECTING, SLOW = 16, 4, 4
-
-
-class Load:
-    """What clients at full speed have seen."""
-
-    def __init__(self, port: int) -> None:
-        self._port = port
-        self._enough = threading.Event()
-        self.served = 0
-        self.failures: list[str] = []
-
-    @contextmanager
-    def going_on(self) -> Iterator[None]:
-        """Have all clients at work during the block."""
-        clients = [
-            threading.Thread(target=self._send_requests, args=(keep,))
-            for keep in [True] * KEEPING + [False] * RECONNECTING
-        ]
-        for client in clients:
-            client.start()
-        try:
-            yield
-        finally:
-            self._enough.set()
-            for client in clients:
-                client.join()
-
-    def _send_requests(self, keep: bool) -> None:
-        connection = http.client.HTTPConnection("127.0.0.1", self._port, timeout=10)
-        headers = {} if keep else {"Connection": "close"}
-        while not self._enough.is_set():
-            try:
-                connection.request("GET", "/livez", headers=headers)
-                response = connection.getresponse()
-                response.read()
-                if response.status != 200:
-                    self.failures.append(f"status {response.status}")
-            except (OSError, http.client.HTTPException) as error:
-                self.failures.append(repr(error))
-                connection.close()
-            self.served += 1
-        connection.close()
+SLOW = 4
 
 
 def test_no_request_fails_when_the_server_is_stopped(

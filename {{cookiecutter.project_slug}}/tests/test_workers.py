@@ -1,0 +1,100 @@
+"""Workers that end, or whose master does: black-box tests on the production server."""
+
+from __future__ import annotations
+
+import signal
+import sys
+import time
+
+import pytest
+
+from .barrier import Barrier
+from .conftest import InBackground, Serve
+from .load import Load
+
+pytestmark = pytest.mark.shutdown
+
+PROBE = ("gunicorn", "tests.probe:app")
+
+
+def test_a_worker_that_was_killed_shows_in_the_exit_code(serve: Serve) -> None:
+    server = serve(*PROBE)
+    assert server.get("/livez").status_code == 200
+    [killed] = server.worker_pids
+    server.signal(signal.SIGKILL, killed)
+    server.wait_until(lambda: len(server.worker_pids) == 2, 10, "another worker")
+    server.signal(signal.SIGTERM)
+    assert server.wait() == 1
+    assert f"workers that did not stop clean: {killed}" in server.log
+    [report] = server.reports
+    assert report["exit_code"] == 0
+
+
+def test_a_worker_that_the_master_has_to_kill_shows_in_the_exit_code(serve: Serve) -> None:
+    server = serve(
+        *PROBE,
+        SHUTDOWN_GRACE_SECONDS="5",
+        SHUTDOWN_REQUEST_SECONDS="0.5",
+        SHUTDOWN_CLEANUP_SECONDS="0.5",
+    )
+    [frozen] = server.worker_pids
+    server.signal(signal.SIGSTOP, frozen)
+    begun = time.monotonic()
+    server.signal(signal.SIGTERM)
+    assert server.wait() == 1
+    assert time.monotonic() - begun < 5
+    assert f"workers that did not stop clean: {frozen}" in server.log
+
+
+def test_no_request_fails_when_workers_are_recycled(serve: Serve) -> None:
+    server = serve(*PROBE, "--max-requests", "300", workers=2, SHUTDOWN_DRAIN_SECONDS="0.5")
+    load = Load(server.port)
+    with load.going_on():
+        server.wait_until(lambda: bool(server.reports), 20, "a worker's end")
+    assert load.failures == []
+    server.signal(signal.SIGTERM)
+    assert server.wait() == 0
+    assert {report["exit_code"] for report in server.reports} == {0}
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells a child of its parent's end")
+def test_workers_stop_clean_when_their_master_is_killed(
+    serve: Serve, barrier: Barrier, in_background: InBackground
+) -> None:
+    server = serve(*PROBE)
+    answer = in_background(server.get, f"/park?port={barrier.port}")
+    barrier.wait_for_arrivals()
+    server.signal(signal.SIGKILL)
+    server.wait_for_log("draining")
+    barrier.release()
+    assert answer.result().status_code == 200
+    assert server.wait() == -signal.SIGKILL
+    [report] = server.reports
+    assert report["exit_code"] == 0
+
+
+@pytest.mark.parametrize("target", ["master", "worker"])
+def test_a_stop_while_a_worker_starts_is_a_stop_all_the_same(
+    target: str, serve: Serve, barrier: Barrier
+) -> None:
+    server = serve(
+        *PROBE,
+        workers=0,
+        WEB_CONCURRENCY="1",
+        PROBE_HOOKS="first,starting slowly",
+        PROBE_BARRIER=str(barrier.port),
+    )
+    barrier.wait_for_arrivals()
+    if target == "master":
+        server.signal(signal.SIGTERM)
+        server.wait_for_log("Handling signal: term")
+    else:
+        booting = server.wait_for_log("Booting worker with pid").split("pid: ")[1]
+        server.signal(signal.SIGTERM, int(booting.split('"')[0]))
+        # The next one starts at once, and so does the test's own stop of it.
+    barrier.release()
+    server.wait_for_log("shutdown report")
+    server.stop()
+    outcomes = {hook["name"]: hook["outcome"] for hook in server.reports[0]["hooks"]}
+    assert outcomes["first"] == outcomes["starting slowly"] == "ok"
+    assert server.reports[0]["exit_code"] == 0
