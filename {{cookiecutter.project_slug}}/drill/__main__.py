@@ -89,8 +89,14 @@ def parse(arguments: Sequence[str] | None = None) -> Plan:
     add("--workers", type=several, default=workers, metavar="N", help="its processes (%(default)s)")
     load = parser.add_argument_group("the load")
     add = load.add_argument
-    add("--rate", type=number, default=200.0, metavar="N", help="requests per second (200)")
-    add("--duration", type=seconds, default=2.0, metavar="S", help="seconds before the signal (2)")
+    add("--rate", type=number, default=200.0, metavar="N", help="requests per second (%(default)g)")
+    add(
+        "--duration",
+        type=seconds,
+        default=2.0,
+        metavar="S",
+        help="seconds before the signal (%(default)g)",
+    )
     add(
         "--after",
         type=seconds,
@@ -113,7 +119,7 @@ def parse(arguments: Sequence[str] | None = None) -> Plan:
         type=number,
         default=30.0,
         metavar="S",
-        help="seconds to wait for an answer (30)",
+        help="seconds to wait for an answer (%(default)g)",
     )
     stop = parser.add_argument_group("the stop")
     add = stop.add_argument

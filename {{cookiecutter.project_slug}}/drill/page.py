@@ -28,6 +28,7 @@ LEGEND = {
     "stopping": "answered during a stop",
     "lost": "lost",
     "ready": "ready",
+    "unready": "not ready",
     "drain": "drain",
     "requests": "requests finish",
     "cleanup": "cleanup",

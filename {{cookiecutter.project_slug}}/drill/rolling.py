@@ -66,15 +66,15 @@ def replace_replicas(plan: Plan, screen: Screen) -> Record:
         raise SetupError("--replicas needs HAProxy, which is not installed")
     with ExitStack() as stack:
         ports = [stack.enter_context(_reserved_port()) for _ in range(plan.replicas)]
-        with screen.doing(f"starting {plan.replicas} replicas behind HAProxy"):
-            replicas = {number: start_service(plan, port) for number, port in enumerate(ports)}
-            for server in replicas.values():
-                stack.callback(server.stop)
-            for server in replicas.values():
-                server.wait_until_ready()
-            balancer = stack.enter_context(Balancer(haproxy, ports))
-            for number in replicas:
-                balancer.wait_until_up(number)
+        screen.event(f"starting {plan.replicas} replicas behind HAProxy")
+        replicas = {number: start_service(plan, port) for number, port in enumerate(ports)}
+        for server in replicas.values():
+            stack.callback(server.stop)
+        for server in replicas.values():
+            server.wait_until_ready()
+        balancer = stack.enter_context(Balancer(haproxy, ports))
+        for number in replicas:
+            balancer.wait_until_up(number)
         load = start_load(plan, balancer.port)
         stops: list[Stop] = []
         with load, screen.watching(load):

@@ -17,18 +17,21 @@ from .record import Plan, Record, Stop, WorkerStop
 from .terminal import Screen
 
 HOST = "127.0.0.1"
-POLL_SECONDS = 0.005
+POLL_SECONDS = 0.005  # after the signal
+CHECK_SECONDS = 0.1  # before it
+GONE = 0
 # How long a service may take to end, if its log does not tell, and on top of what the log tells.
 PATIENCE_SECONDS, SPARE_SECONDS = 60.0, 10.0
 
 
 def stop_one_service(plan: Plan, screen: Screen) -> Record:
     """Start it, put it under load, send the signal, and watch until it has ended."""
-    with screen.doing("starting the service"), start_service(plan) as server:
+    screen.event("starting the service")
+    with start_service(plan) as server:
         load = start_load(plan, server.port)
         with load, screen.watching(load):
             screen.status = "serving"
-            time.sleep(plan.duration)
+            _ask_for_readiness(server.port, plan.duration)
             with signalled(server, "service", plan, screen) as stop:
                 if plan.signal is signal.SIGHUP:
                     _wait_for_reload(server, stop)
@@ -88,20 +91,35 @@ def signalled(server: ServerProcess, name: str, plan: Plan, screen: Screen) -> I
 def _watch_readiness(port: int, stop: Stop, enough: threading.Event, screen: Screen) -> None:
     """Ask on connections of our own, until the service says that it is not ready any more."""
     while not enough.wait(POLL_SECONDS):
-        connection = http.client.HTTPConnection(HOST, port, timeout=1)
-        try:
-            connection.request("GET", "/readyz")
-            status = connection.getresponse().status
-        except ConnectionRefusedError:
-            return  # it has ended without ever having said so
-        except (OSError, http.client.HTTPException):
-            continue
-        finally:
-            connection.close()
-        if status != 200:
+        status = _readiness(port)
+        if status == GONE:
+            return
+        if status is not None and status != http.client.OK:
             stop.unready = time.monotonic()
             screen.event(f"{stop.name}: GET /readyz says {status}")
             return
+
+
+def _ask_for_readiness(port: int, seconds: float) -> None:
+    """Let the time pass, and ask now and then, as a load balancer does before a stop, too."""
+    until = time.monotonic() + seconds
+    while (remaining := until - time.monotonic()) > 0:
+        _readiness(port)
+        time.sleep(min(CHECK_SECONDS, remaining))
+
+
+def _readiness(port: int) -> int | None:
+    """The status of ``/readyz``; GONE if nobody listens, None for any other failure."""
+    connection = http.client.HTTPConnection(HOST, port, timeout=1)
+    try:
+        connection.request("GET", "/readyz")
+        return connection.getresponse().status
+    except ConnectionRefusedError:
+        return GONE
+    except (OSError, http.client.HTTPException):
+        return None
+    finally:
+        connection.close()
 
 
 def wait_for_end(server: ServerProcess, stop: Stop) -> None:

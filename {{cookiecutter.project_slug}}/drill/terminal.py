@@ -27,7 +27,7 @@ class Screen:
     def __init__(self, console: Console) -> None:
         self.console = console
         self.status = ""
-        self._begun = time.monotonic()
+        self._spinner = Spinner("dots")
         self._signalled: float | None = None
         self._lock = threading.Lock()
 
@@ -35,22 +35,15 @@ class Screen:
         """Something has happened, now."""
         since = "" if self._signalled is None else f"{time.monotonic() - self._signalled:+.2f} s"
         with self._lock:
-            self.console.print(
-                Text(f"{since:>9}  ", "dim") + Text(what), soft_wrap=True, highlight=False
-            )
+            line = Text.assemble((f"{since:>9}  ", "dim"), what)
+            self.console.print(line, soft_wrap=True)
 
     def signalled(self, stop: Stop) -> None:
         """A signal has been sent."""
         if self._signalled is None:
             self._signalled = stop.signalled
         self.status = f"{stop.name} stops"
-        self.event(f"{stop.name}: SIG{stop.signal.name.removeprefix('SIG')} sent")
-
-    @contextmanager
-    def doing(self, what: str) -> Iterator[None]:
-        """Say what is being done, until the block ends."""
-        self.event(what)
-        yield
+        self.event(f"{stop.name}: {stop.signal.name} sent")
 
     @contextmanager
     def watching(self, load: Load) -> Iterator[None]:
@@ -79,7 +72,8 @@ class Screen:
             " lost",
         )
         bars = Text.assemble(("answers  ", "dim"), (_bars(load), "cyan"))
-        return Group(Text(), Spinner("dots", Text(self.status, "bold")), numbers, bars)
+        self._spinner.update(text=Text(self.status, "bold"))
+        return Group(Text(), self._spinner, numbers, bars)
 
 
 def _bars(load: Load) -> str:
@@ -173,4 +167,7 @@ def _stops(verdict: Verdict) -> list[tuple[str, str]]:
                 said = details(hook)
                 outcome = f"{hook['outcome']} in {milliseconds(hook['seconds'])}"
                 rows.append((f"    hook {hook['name']}", f"{outcome}{said and ': '}{said}"))
+    if verdict.tasks:
+        counts = ", ".join(f"{name.replace('_', ' ')} {n}" for name, n in verdict.tasks.items())
+        rows.append(("tasks, in all", counts))
     return rows

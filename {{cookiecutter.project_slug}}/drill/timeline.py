@@ -30,6 +30,7 @@ SHAPES = {
         name: f'<rect class="band {name}" width="16" height="12" rx="2"/>{pattern}'
         for name, pattern in {
             "ready": "",
+            "unready": "",
             "drain": '<rect width="16" height="12" fill="url(#drain)"/>',
             "requests": '<rect width="16" height="12" fill="url(#requests)"/>',
             "cleanup": '<rect width="16" height="12" fill="url(#cleanup)"/>',
@@ -266,7 +267,7 @@ def _lane(lane: Lane, scale: Scale, top: int) -> Iterator[str]:
         if width >= WIDE:
             yield f'<text class="inside" x="{scale.x(begin)}" dx="6" y="{top + 12}">{text}</text>'
     for begin, end, ok, text in lane.hooks:
-        width = scale.percent(end) - scale.percent(begin)
+        width = max(0.1, scale.percent(end) - scale.percent(begin))  # none would not be drawn
         yield (
             f'<rect class="hook{"" if ok else " failed"}" x="{scale.x(begin)}" width="{width:.2f}%"'
             f' y="{top + BAND + 4}" height="{HOOK - 3}"><title>{escape(text)},'
