@@ -18,6 +18,17 @@ TABLE = """\
 .pre-commit-config.yaml                   x        x        x        x
 LICENSE                                   x        x        x        x
 README.md                                 x        x        x        x
+drill/__init__.py                         x        x        x        x
+drill/__main__.py                         x        x        x        x
+drill/load.py                             x        x        x        x
+drill/page.html                           x        x        x        x
+drill/page.py                             x        x        x        x
+drill/record.py                           x        x        x        x
+drill/rolling.py                          x        x        x        x
+drill/service.py                          x        x        x        x
+drill/terminal.py                         x        x        x        x
+drill/timeline.py                         x        x        x        x
+drill/verdict.py                          x        x        x        x
 gunicorn.conf.py                          x        x        x        x
 pyproject.toml                            x        x        x        x
 src/my_service/__init__.py                x        x        x        x
@@ -58,6 +69,7 @@ tests/probe.py                            x        x        x        x
 tests/server_thread.py                    x        x        x        x
 tests/servers.py                          x        x        x        x
 tests/test_drain.py                       x        x        x        x
+tests/test_drill.py                       x        x        x        x
 tests/test_faults.py                      x        x        x        x
 tests/test_servers.py                     x        x        x        x
 tests/test_signals.py                     x        x        x        x

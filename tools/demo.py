@@ -1,4 +1,4 @@
-"""Generate a service, install it, and watch it stop: ``make demo``."""
+"""Generate a service, install it, watch it stop, and do the drill: ``make demo``."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 TEMPLATE = Path(__file__).parent.parent
+PAGE = TEMPLATE / "drill.html"
 COOKIECUTTER = Path(sys.executable).with_name("cookiecutter")
 
 # What somebody would add to the generated service: one slow route.
@@ -67,9 +68,18 @@ def main() -> int:
             project = generate(framework, folder)
         with step("Installing it"):
             subprocess.run([uv, "sync", "--quiet"], cwd=project, env=environment, check=True)
-        command = [uv, "run", "python", str(TEMPLATE / "tools" / "demo_stop.py")]
-        environment["PYTHONPATH"] = str(project)
-        return subprocess.run(command, cwd=project, env=environment, check=False).returncode
+
+        def run(*command: str, **more: str) -> int:
+            env = {**environment, **more}
+            return subprocess.run(
+                [uv, "run", *command], cwd=project, env=env, check=False
+            ).returncode
+
+        stop = str(TEMPLATE / "tools" / "demo_stop.py")
+        if code := run("python", stop, PYTHONPATH=str(project)):
+            return code
+        print("\nNow the drill, as in the CI of every generated service: python -m drill\n")
+        return run("python", "-m", "drill", "--html", str(PAGE), SHUTDOWN_DRAIN_SECONDS="2")
 
 
 def generate(framework: str, folder: str) -> Path:
