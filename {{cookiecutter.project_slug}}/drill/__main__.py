@@ -244,11 +244,9 @@ def _interruptible_once() -> Iterator[None]:
         raise KeyboardInterrupt
 
     before = {each: signal.signal(each, interrupt) for each in signals}
-    try:
-        yield
-    finally:
-        for each, handler in before.items():
-            signal.signal(each, handler)
+    yield  # what goes wrong here ends the drill anyway
+    for each, handler in before.items():
+        signal.signal(each, handler)
 
 
 if __name__ == "__main__":

@@ -22,7 +22,7 @@ from .servers import PROJECT
 
 pytestmark = pytest.mark.shutdown
 
-SHORT = ("--duration", "0.5", "--after", "0.3", "--workers", "1")
+SHORT = ("--rate", "100", "--duration", "0.5", "--after", "0.3", "--workers", "1")
 
 
 def drill(*options: str, **env: str) -> subprocess.CompletedProcess[str]:
@@ -59,7 +59,7 @@ def test_a_clean_stop_passes_and_is_drawn(tmp_path: Path) -> None:
     written = results(file)
     assert written["ok"]
     assert written["requests"]["lost"] == 0
-    assert written["requests"]["stopping"]["sent"] > 30
+    assert written["requests"]["stopping"]["sent"] > 10
     assert 0 < written["requests"]["on_kept_connections"] < written["requests"]["sent"]
     (stop,) = written["stops"]
     assert stop["exit_code"] == 0
@@ -68,7 +68,7 @@ def test_a_clean_stop_passes_and_is_drawn(tmp_path: Path) -> None:
 
     html = page.read_text("utf-8")
     assert "<svg" in html
-    assert html.count("<use href=") > 50  # one for each request, unless they hide each other
+    assert html.count("<use href=") > 30  # one for each request, unless they hide each other
     assert 'class="band drain"' in html
     assert len(html) < 1_000_000
     # Whatever it refers to is in it.
@@ -78,7 +78,7 @@ def test_a_clean_stop_passes_and_is_drawn(tmp_path: Path) -> None:
 
 def test_lost_requests_are_counted_and_explained(tmp_path: Path) -> None:
     file, page = tmp_path / "drill.json", tmp_path / "drill.html"
-    options = (*SHORT, "--after", "1", "--json", str(file), "--html", str(page))
+    options = (*SHORT, "--after", "0.6", "--json", str(file), "--html", str(page))
     done = drill(*options, SHUTDOWN_DRAIN_SECONDS="0")
     assert done.returncode == 1, done.stdout + done.stderr
     assert "lost: connection refused" in done.stdout
@@ -92,7 +92,9 @@ def test_lost_requests_are_counted_and_explained(tmp_path: Path) -> None:
 def test_server_errors_and_failing_hooks_are_told(tmp_path: Path) -> None:
     file = tmp_path / "drill.json"
     probe = ("--command", "gunicorn tests.probe:app", "--path", "/error", "--rate", "50")
-    done = drill(*SHORT, *probe, "--json", str(file), PROBE_HOOKS="failing")
+    short = (*SHORT, "--duration", "0.2", "--after", "0")
+    env = {"PROBE_HOOKS": "failing", "SHUTDOWN_DRAIN_SECONDS": "0"}
+    done = drill(*short, *probe, "--json", str(file), **env)
     assert done.returncode == 1, done.stdout + done.stderr
     assert "hook 'failing' failed" in done.stdout
     written = results(file)
@@ -120,6 +122,7 @@ def test_an_interrupted_drill_leaves_no_process_behind() -> None:
     with subprocess.Popen(
         [sys.executable, "-m", "drill", *SHORT, "--duration", "60"],
         cwd=PROJECT,
+        env={**os.environ, **BUDGET},
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
