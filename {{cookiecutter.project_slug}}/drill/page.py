@@ -103,7 +103,7 @@ def _tiles(verdict: Verdict) -> str:
     if flips:
         after = "from signal to 503" if len(flips) == 1 else "from signal to 503, at most"
         tiles.append(("Readiness gone in", milliseconds(max(flips)), after))
-    ends = [stop.ended - stop.signalled for stop in stops if stop.ended]
+    ends = [stop.ended - stop.signalled for stop in stops if stop.ended and not stop.problem]
     if ends:
         after = "from signal to the end" + ("" if len(ends) == 1 else ", at most")
         tiles.append(("Stopped in", f"{max(ends):.2f} s", after))
@@ -140,7 +140,8 @@ def _stop(stop: Stop, count: int) -> str:
     if stop.unready is not None:
         facts.append(f"503 after {milliseconds(stop.unready - stop.signalled)}")
     if stop.ended is not None:
-        facts.append(f"gone after {stop.ended - stop.signalled:.2f} s")
+        how = "given up" if stop.problem else "gone"
+        facts.append(f"{how} after {stop.ended - stop.signalled:.2f} s")
     if stop.exit_code is not None:
         facts.append(f"exit code {stop.exit_code}")
     opened = " open" if count <= 2 or stop.problem or stop.exit_code else ""

@@ -84,7 +84,8 @@ class Stop:
         signalled: when.
         expected_workers: how many processes were to report.
         unready: when ``/readyz`` first said that it should get no more requests.
-        ended: when the last process was gone, or, at a reload, the last old worker.
+        ended: when the last process was gone, or, at a reload, the last old worker; or when the
+            drill gave up, see *problem*.
         ready_again: when its successor was ready.
         exit_code: None when it had to be killed, or, at a reload, since it goes on.
         problem: why there is no exit code.

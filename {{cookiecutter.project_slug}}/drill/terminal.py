@@ -154,7 +154,8 @@ def _stops(verdict: Verdict) -> list[tuple[str, str]]:
     for stop in verdict.record.stops:
         took = f"{stop.ended - stop.signalled:.2f} s" if stop.ended else "never"
         code = f", exit code {stop.exit_code}" if stop.exit_code is not None else ""
-        rows.append((stop.name, f"{stop.signal.name}, gone after {took}{code}"))
+        how = "given up" if stop.problem else "gone"
+        rows.append((stop.name, f"{stop.signal.name}, {how} after {took}{code}"))
         if stop.unready is not None:
             rows.append(("  /readyz", f"503 after {milliseconds(stop.unready - stop.signalled)}"))
         for worker in stop.workers:
