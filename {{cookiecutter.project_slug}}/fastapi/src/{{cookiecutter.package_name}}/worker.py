@@ -55,11 +55,11 @@ class LingeringServer(Server):
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """Stop accepting, linger while connections are open, then stop."""
         for server in self.servers:
-            server.close()
+            server.close()  # and their sockets with them, so there are none to pass on below
         until = time.monotonic() + LINGER_SECONDS
         while self.server_state.connections and time.monotonic() < until:
             await asyncio.sleep(0.02)  # there is no event to wait for
-        await super().shutdown(sockets)
+        await super().shutdown()
 
 
 class Worker(UvicornWorker):  # type: ignore[misc]  # gunicorn, its base, is not typed
