@@ -55,11 +55,11 @@ class LingeringServer(Server):
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """Stop accepting, linger while connections are open, then stop."""
         for server in self.servers:
-            server.close()  # and their sockets with them, so there are none to pass on below
+            server.close()
         until = time.monotonic() + LINGER_SECONDS
         while self.server_state.connections and time.monotonic() < until:
             await asyncio.sleep(0.02)  # there is no event to wait for
-        await super().shutdown()
+        await super().shutdown(sockets)
 
 
 class Worker(UvicornWorker):  # type: ignore[misc]  # gunicorn, its base, is not typed
@@ -76,7 +76,8 @@ class Worker(UvicornWorker):  # type: ignore[misc]  # gunicorn, its base, is not
         self.config.app = self.wsgi
         self.config.limit_max_requests = None  # uvicorn stops abruptly then
         server = LingeringServer(self.config, self)
-        await server.serve(sockets=self.sockets)
+        # Plain sockets: closing gunicorn's own, uvloop makes it log an error in every stop.
+        await server.serve(sockets=[each.sock for each in self.sockets])
         if not server.started:
             sys.exit(Arbiter.WORKER_BOOT_ERROR)
 
