@@ -97,12 +97,12 @@ def post_worker_init(worker: Any) -> None:
         worker.wsgi = WsgiInFlight(worker.wsgi, lifecycle.requests)
     worker.wsgi = CloseAtDrain(worker.wsgi, lifecycle)
     worker.lifecycle = lifecycle
+    worker.outcome[0] = SERVING  # from here on, to be killed is not a clean stop
     try:
         lifecycle.start(server_signal=signal.SIGTERM)
     except StartError as error:
         worker.log.error("%s", error)
         sys.exit(Arbiter.WORKER_BOOT_ERROR)
-    worker.outcome[0] = SERVING
 
 
 def worker_exit(server: Any, worker: Any) -> None:
