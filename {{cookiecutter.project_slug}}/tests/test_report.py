@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import subprocess
 import sys
 import threading
@@ -29,9 +30,10 @@ threading.Thread(target=end_process, args=(7, 0.5)).start()
 
 def end(hang: bool) -> tuple[int, str]:
     """End a process that has a thread that is stuck; return its exit code and output."""
-    code = END.replace("{hang}", str(hang))
+    command = [sys.executable, "-c", END.replace("{hang}", str(hang))]
+    env = {**os.environ, "PYTHONUNBUFFERED": ""}  # or there is nothing to flush
     ended = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, timeout=30, check=False
+        command, env=env, capture_output=True, text=True, timeout=30, check=False
     )
     assert ended.stderr == ""
     return ended.returncode, ended.stdout
