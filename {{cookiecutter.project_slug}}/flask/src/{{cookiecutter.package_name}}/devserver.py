@@ -33,14 +33,17 @@ def serve(app: Flask, host: str, port: int, *, debugger: bool = False, **options
     lifecycle: Lifecycle = app.extensions["lifecycle"]
     wsgi_app = DebuggedApplication(app, evalex=True) if debugger else app
     server = make_server(host, port, wsgi_app, **options)
-    signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's "&" may have ignored it
+    scheme = "https" if options.get("ssl_context") else "http"
+    for signum in (signal.SIGINT, signal.SIGTERM):  # a shell's "&" may have ignored SIGINT
+        signal.signal(signum, signal.default_int_handler)
     try:
         lifecycle.start()
+        click.echo(f"Serving on {scheme}://{host}:{server.port} (press Ctrl-C to stop)")
+        server.serve_forever()  # until KeyboardInterrupt, which it catches
     except StartError as error:
         sys.exit(f"Error: {error}")
-    scheme = "https" if options.get("ssl_context") else "http"
-    click.echo(f"Serving on {scheme}://{host}:{server.port} (press Ctrl-C to stop)")
-    server.serve_forever()  # until KeyboardInterrupt, which it catches
+    except KeyboardInterrupt:
+        pass  # a stop while we start
     lifecycle.stop()
     sys.exit(lifecycle.exit_code)
 
