@@ -11,8 +11,9 @@ demo: .venv/.ready ## Generate a service, stop it under load, see what became of
 	@PATH="$(CURDIR)/.venv/bin:$$PATH" .venv/bin/python tools/demo.py --framework $(FRAMEWORK)
 
 test: lint ## Run all tests
-	.venv/bin/pytest -m "not generated" -n 2 --dist loadgroup
+	.venv/bin/pytest -m "not generated and not teeth" -n 2 --dist loadgroup
 	.venv/bin/pytest -m generated
+	.venv/bin/pytest -m teeth -n 2 --dist loadgroup -v
 
 lint: .venv/.ready ## Check style and types
 	.venv/bin/ruff check

@@ -53,17 +53,21 @@ def _own_environment(tmp_path_factory: pytest.TempPathFactory) -> None:
     os.environ["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
 
 
+def render_into(output: Path, answers: Answers) -> Path:
+    """Generate a project; whatever the answers leave open is answered with the default."""
+    return Path(
+        cookiecutter(
+            str(REPOSITORY), no_input=True, extra_context=dict(answers), output_dir=str(output)
+        )
+    )
+
+
 @pytest.fixture
 def render(tmp_path: Path) -> Render:
-    """Generate a project; whatever the answers leave open is answered with the default."""
+    """Generate projects, each into a folder of its own."""
 
     def render_into_new_folder(answers: Answers) -> Path:
-        output = tmp_path / f"output-{len(list(tmp_path.iterdir()))}"
-        return Path(
-            cookiecutter(
-                str(REPOSITORY), no_input=True, extra_context=dict(answers), output_dir=str(output)
-            )
-        )
+        return render_into(tmp_path / f"output-{len(list(tmp_path.iterdir()))}", answers)
 
     return render_into_new_folder
 
@@ -75,14 +79,10 @@ def installed(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]
 
     def install_once(framework: str) -> Path:
         if framework not in folders:
-            project = cookiecutter(
-                str(REPOSITORY),
-                no_input=True,
-                extra_context={"framework": framework},
-                output_dir=str(tmp_path_factory.mktemp(f"installed-{framework}")),
-            )
-            run("uv", "sync", "--no-install-project", cwd=Path(project))
-            folders[framework] = Path(project, ".venv", "bin")
+            output = tmp_path_factory.mktemp(f"installed-{framework}")
+            project = render_into(output, {"framework": framework})
+            run("uv", "sync", "--no-install-project", cwd=project)
+            folders[framework] = project / ".venv" / "bin"
         return folders[framework]
 
     return install_once

@@ -1,0 +1,156 @@
+"""A generated project's tests fail in the right place when its shutdown is broken.
+
+A test that stays green when what it speaks of is taken out proves nothing. So each sabotage of the
+table is done to a generated project, and the test that speaks of it must go red, by what it
+expects, not by an error.
+"""
+
+import os
+import re
+import signal
+import subprocess
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+from xml.etree import ElementTree as ET
+
+import pytest
+from _pytest.mark import ParameterSet
+from conftest import FRAMEWORKS, Render, render_into, run
+from sabotages import SABOTAGES, Sabotage
+
+TIMEOUT = 120  # seconds, for one sabotage
+GREEN_TIMEOUT = 300  # for all the tests together
+
+# The sabotage itself was wrong if the code does not even run.
+BROKEN_CODE = re.compile(
+    r"\b(?:Attribute|Import|Indentation|ModuleNotFound|Name|Syntax|Type|UnboundLocal)Error\b.*"
+)
+
+
+def cases(framework: str) -> list[Sabotage]:
+    return [sabotage for sabotage in SABOTAGES if framework in sabotage.frameworks]
+
+
+# One worker for each framework, since there is one project for each.
+def group(framework: str) -> pytest.MarkDecorator:
+    return pytest.mark.xdist_group(framework)
+
+
+EACH_FRAMEWORK = [pytest.param(each, marks=group(each), id=each) for each in FRAMEWORKS]
+EACH_SABOTAGE: list[ParameterSet] = [
+    pytest.param(framework, sabotage, marks=group(framework), id=f"{framework}: {sabotage.name}")
+    for framework in FRAMEWORKS
+    for sabotage in cases(framework)
+]
+
+
+def sabotaged(sabotage: Sabotage, project: Path) -> str:
+    """Give the file as it is when that is done to it."""
+    source = (project / sabotage.file).read_text("utf-8")
+    assert source.count(sabotage.old) == 1, (
+        f"{sabotage.name!r} is out of date: this must stand once in {sabotage.file}\n{sabotage.old}"
+    )
+    return source.replace(sabotage.old, sabotage.new)
+
+
+def test_there_are_many_and_no_name_stands_for_two() -> None:
+    assert len(SABOTAGES) >= 30
+    names = Counter(
+        name for case in SABOTAGES for name in {(case.name, f) for f in case.frameworks}
+    )
+    assert [name for name, count in names.items() if count > 1] == []
+
+
+@pytest.mark.parametrize("framework", FRAMEWORKS)
+def test_the_table_is_up_to_date(framework: str, render: Render) -> None:
+    project = render({"framework": framework})
+    for sabotage in cases(framework):
+        compile(sabotaged(sabotage, project), sabotage.file, "exec")
+        file, _, test = sabotage.test.partition("::")
+        tests = (project / file).read_text("utf-8")
+        assert f"def {test}(" in tests, f"{sabotage.name!r} names no test: {sabotage.test}"
+
+
+@pytest.fixture(scope="session")
+def projects() -> dict[str, Path]:
+    """Keep the installed projects, by framework."""
+    return {}
+
+
+@pytest.fixture
+def project(
+    framework: str, projects: dict[str, Path], tmp_path_factory: pytest.TempPathFactory
+) -> Path:
+    if framework not in projects:
+        output = tmp_path_factory.mktemp(f"sabotaged-{framework}")
+        project = render_into(output, {"framework": framework})
+        run("uv", "sync", cwd=project)
+        projects[framework] = project
+    return projects[framework]
+
+
+@pytest.fixture
+def broken(project: Path, sabotage: Sabotage) -> Iterator[Path]:
+    file = project / sabotage.file
+    before = file.read_bytes()
+    file.write_text(sabotaged(sabotage, project), "utf-8")
+    try:
+        yield project
+    finally:
+        file.write_bytes(before)
+
+
+def run_tests(project: Path, *arguments: str, timeout: float) -> tuple[int, str, ET.Element]:
+    """Run tests of the project; returns the exit code, the output, and what is in the XML."""
+    results = project / "results.xml"
+    results.unlink(missing_ok=True)
+    command = ["uv", "run", "--no-sync", "pytest", "-p", "no:cacheprovider", "-q"]
+    process = subprocess.Popen(
+        [*command, f"--junit-xml={results}", *arguments],
+        cwd=project,
+        env={**os.environ, "PYTHONDONTWRITEBYTECODE": "1"},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        start_new_session=True,
+    )
+    try:
+        output, _ = process.communicate(timeout=timeout)
+    except subprocess.TimeoutExpired:
+        os.killpg(process.pid, signal.SIGINT)  # lets the fixtures end their servers
+        try:
+            output, _ = process.communicate(timeout=30)
+        except subprocess.TimeoutExpired:
+            os.killpg(process.pid, signal.SIGKILL)
+            output, _ = process.communicate()
+        pytest.fail(f"not done after {timeout} s\n{output}", pytrace=False)
+    return process.returncode, output, ET.parse(results).getroot()  # noqa: S314 - our own
+
+
+def name_of(case: ET.Element) -> str:
+    """Give the node id without its parameters."""
+    file = case.attrib["classname"].replace(".", "/")
+    return f"{file}.py::{case.attrib['name'].partition('[')[0]}"
+
+
+@pytest.mark.teeth
+@pytest.mark.parametrize("framework", EACH_FRAMEWORK)
+def test_nothing_fails_when_nothing_is_broken(framework: str, project: Path) -> None:
+    tests = sorted({sabotage.test for sabotage in cases(framework)})
+    code, output, results = run_tests(project, *tests, timeout=GREEN_TIMEOUT)
+    assert code == 0, output
+    passed = {name_of(case) for case in results.iter("testcase") if not len(case)}
+    assert set(tests) - passed == set(), f"did not run\n{output}"
+
+
+@pytest.mark.teeth
+@pytest.mark.parametrize(("framework", "sabotage"), EACH_SABOTAGE)
+def test_it_is_caught(framework: str, sabotage: Sabotage, broken: Path) -> None:
+    _, output, results = run_tests(broken, sabotage.test, "-x", timeout=TIMEOUT)
+    whose = f"{framework}: {sabotage.name}"
+    error = BROKEN_CODE.search(output)
+    assert error is None, f"{whose}: that broke more than the behaviour\n{output}"
+    cases = results.iter("testcase")
+    failed = [name_of(case) for case in cases if case.find("failure") is not None]
+    assert failed == [sabotage.test], f"{whose}: nobody notices\n{output}"
