@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import pytest
 
@@ -34,6 +34,14 @@ class Log(list[str]):
 
 def fail() -> None:
     raise ZeroDivisionError("on purpose")
+
+
+@pytest.fixture
+def hang() -> Iterator[Callable[[], object]]:
+    """A function that takes too long."""
+    over = threading.Event()
+    yield lambda: over.wait(10)
+    over.set()
 
 
 def live(*hooks: Hook, cleanup: float = 2) -> list[HookRecord]:
@@ -79,13 +87,11 @@ def test_when_one_does_not_start_those_before_it_are_stopped() -> None:
     assert log == ["start a", "start b", "stop b", "stop a"]
 
 
-def test_one_that_takes_too_long_to_start_fails_the_start() -> None:
+def test_one_that_takes_too_long_to_start_fails_the_start(hang: Callable[[], object]) -> None:
     lifecycle = Lifecycle()
-    never = threading.Event()
-    lifecycle.append(Hook("slow", start=never.wait, timeout=0.1))
+    lifecycle.append(Hook("slow", start=hang, timeout=0.1))
     with pytest.raises(StartError, match="hook 'slow' did not start: timed out"):
         in_thread(lifecycle.start)
-    never.set()
 
 
 @pytest.mark.parametrize("error", [ZeroDivisionError("odd"), SystemExit(7), KeyboardInterrupt()])
@@ -100,33 +106,29 @@ def test_one_that_fails_to_stop_does_not_keep_others_from_it(error: BaseExceptio
     assert records[1].error == f"{type(error).__name__}: {error}"
 
 
-def test_nor_does_one_that_hangs() -> None:
+def test_nor_does_one_that_hangs(hang: Callable[[], object]) -> None:
     log = Log()
-    never = threading.Event()
     begun = time.monotonic()
-    records = live(log.hook("a"), Hook("hanging", stop=never.wait, timeout=0.1), log.hook("c"))
+    records = live(log.hook("a"), Hook("hanging", stop=hang, timeout=0.1), log.hook("c"))
     assert time.monotonic() - begun < 1
-    never.set()
     assert log[2:] == ["stop c", "stop a"]
     assert outcomes(records) == [("c", "ok"), ("hanging", "timed out"), ("a", "ok")]
     assert records[1].error == "not done after 0.10 s"
 
 
-def test_those_that_hang_leave_the_others_a_fair_share() -> None:
-    never = threading.Event()
+def test_those_that_hang_leave_the_others_a_fair_share(hang: Callable[[], object]) -> None:
 
     def stop_in_time() -> None:
         time.sleep(0.15)
 
     hooks = [
         Hook("patient", stop=stop_in_time),
-        Hook("hanging 1", stop=never.wait),
-        Hook("hanging 2", stop=never.wait),
+        Hook("hanging 1", stop=hang),
+        Hook("hanging 2", stop=hang),
     ]
     begun = time.monotonic()
     records = live(*hooks, cleanup=0.9)
     assert time.monotonic() - begun < 1.2
-    never.set()
     assert outcomes(records) == [
         ("hanging 2", "timed out"),
         ("hanging 1", "timed out"),
