@@ -5,11 +5,13 @@ By itself, the master exits with 0 even after it had to kill its workers.
 
 from __future__ import annotations
 
+import atexit
 import ctypes
 import mmap
 import os
 import signal
 import sys
+import threading
 from typing import Any
 
 from .lifecycle import Lifecycle, State
@@ -28,6 +30,8 @@ def pre_fork(server: Any, worker: Any) -> None:
 
 def post_fork(server: Any, worker: Any) -> None:
     """In the worker: remember whom to signal when the whole server shall stop, and stop with it."""
+    worker.stopped_clean = False
+    atexit.register(_tell_master, worker)  # before the application's, so that it runs after them
     os.environ[PARENT_VARIABLE] = str(server.pid)
     _stop_when_orphaned(server.pid)
 
@@ -50,7 +54,13 @@ def finish_worker(worker: Any, lifecycle: Lifecycle) -> None:
     lifecycle.stop()
     if lifecycle.exit_code:
         sys.exit(lifecycle.exit_code)
-    worker.outcome[0] = STOPPED_CLEAN
+    worker.stopped_clean = True
+
+
+def _tell_master(worker: Any) -> None:
+    """In the worker, at its very end. One that had to be ended runs this in another thread."""
+    if worker.stopped_clean and threading.current_thread() is threading.main_thread():
+        worker.outcome[0] = STOPPED_CLEAN
 
 
 def child_exit(server: Any, worker: Any) -> None:
