@@ -8,6 +8,7 @@ import signal
 import socket
 import sys
 from collections.abc import Iterable
+from threading import Timer
 from typing import Any
 
 from gunicorn.arbiter import Arbiter
@@ -27,18 +28,39 @@ gthread.STOP_KEEPALIVE_LINGER = LINGER_SECONDS
 
 
 class Worker(gthread.ThreadWorker):  # type: ignore[misc]  # gunicorn is not typed
-    """A gthread worker whose main loop does not wait for clients.
+    """A gthread worker that does not wait for clients: neither its main loop nor its end does.
 
     gunicorn lets the main loop wait until a client closes its connection too, for up to 2 s. During
     the drain every connection is closed, so slow clients would keep the loop from accepting others.
+
+    And it lets the end wait for connections that have not sent a request, or only a part of its
+    head, as long as for requests: load balancers and browsers open such connections in advance.
     """
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._without_request: set[Any] = set()
+        self._requests_may_come = True
 
     def handle(self, conn: Any) -> Any:
         """Serve one request, in a thread of the pool, and see a last one's connection off here."""
+        self._without_request.add(conn)
+        if not self._requests_may_come:
+            _read_no_more(conn)
         keep = super().handle(conn)
+        self._without_request.discard(conn)
         if keep is False:
             _await_close(conn.sock)
         return keep
+
+    def handle_request(self, req: Any, conn: Any) -> Any:
+        """Called when the head of a request has arrived."""
+        self._without_request.discard(conn)
+        return super().handle_request(req, conn)
+
+    def is_parent_alive(self) -> bool:
+        """On Linux a killed master means SIGTERM, see ``serving.py``; do not stop before that."""
+        return sys.platform == "linux" or bool(super().is_parent_alive())
 
     def set_accept_enabled(self, enabled: bool) -> None:
         """As gunicorn does; and when stopping, take in who has connected and refuse all others.
@@ -52,6 +74,21 @@ class Worker(gthread.ThreadWorker):  # type: ignore[misc]  # gunicorn is not typ
                 while select.select([listener], [], [], 0)[0]:
                     self.accept(listener)
                 listener.close()
+            last_call = Timer(LINGER_SECONDS, self.method_queue.defer, [self._end_idle_connections])
+            last_call.daemon = True
+            last_call.start()
+
+    def _end_idle_connections(self) -> None:
+        self._requests_may_come = False
+        deferred = getattr(self, "pending_conns", ())  # gunicorn 25.1 has none
+        for conn in (*self._without_request.copy(), *deferred):
+            _read_no_more(conn)
+
+
+def _read_no_more(conn: Any) -> None:
+    """Have the connection look as if the client had closed it, which ends any wait for data."""
+    with contextlib.suppress(OSError):
+        conn.sock.shutdown(socket.SHUT_RD)
 
 
 def _await_close(connection: socket.socket) -> None:
