@@ -158,8 +158,8 @@ REQUESTS = [
     Sabotage(
         "nobody is told where a request is stuck",
         f"{LIFECYCLE}/supervisor.py",
-        '"requests abandoned", extra={"stacks": stacks(owners)}',
-        '"requests abandoned"',
+        ', "stacks": stacks(owners)}',
+        "}",
         "tests/test_faults.py::test_a_stuck_request_does_not_outlast_its_deadline",
     ),
     Sabotage(

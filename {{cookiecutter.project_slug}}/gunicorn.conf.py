@@ -11,6 +11,7 @@ from {{ cookiecutter.package_name }}.serving import (
     on_exit,
     post_fork,
     pre_fork,
+    when_ready,
 )
 from {{ cookiecutter.package_name }}.settings import load_settings
 from {{ cookiecutter.package_name }}.worker import (
@@ -25,6 +26,7 @@ __all__ = [
     "post_fork",
     "post_worker_init",
     "pre_fork",
+    "when_ready",
     "worker_class",
     "worker_exit",
 ]

@@ -66,7 +66,12 @@ class Verdict:
         self.statuses = Counter(request.status for request in requests if request.status)
         self.kept = sum(request.kept for request in requests)
         self.tasks = _tasks(record.stops)
+        # A drill whose requests are all refused shows nothing: the path or the method is wrong.
+        self.refused = bool(self.statuses) and all(400 <= status < 500 for status in self.statuses)
         self.problems = [*self._losses_in_words(), *self._faults_of_stops()]
+        if self.refused:
+            answers = ", ".join(map(str, sorted(self.statuses)))
+            self.problems.append(f"every answer was {answers}: is the request a right one?")
 
     @property
     def ok(self) -> bool:
@@ -78,6 +83,8 @@ class Verdict:
         """The verdict in a few words."""
         if self.all.lost:
             return f"{self.all.lost:,} of {self.all.sent:,} requests were lost"
+        if self.refused:
+            return "Every request was refused, so nothing is proven"
         return "Nothing was lost" if self.ok else "No request was lost, but the stop was not clean"
 
     @property

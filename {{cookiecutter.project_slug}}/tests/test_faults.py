@@ -33,6 +33,7 @@ def test_a_stuck_request_does_not_outlast_its_deadline(
         assert "stuck_forever" in server.log
         [report] = server.reports
         assert report["requests_abandoned"] == 1
+        assert report["abandoned"] == [f"GET {path}"]
         outcomes = {hook["name"]: hook["outcome"] for hook in report["hooks"]}
         assert outcomes["first"] == outcomes["last"] == "ok"
     assert time.monotonic() - begun < 0.5 + 1 + 1
@@ -55,6 +56,7 @@ def test_hooks_that_fail_or_hang_do_not_keep_others_from_running(serve: Serve) -
 
 
 def test_a_hook_that_does_not_start_ends_the_server_with_its_name(serve: Serve) -> None:
-    server = serve(*PROBE, PROBE_HOOKS="first,not starting", workers=0, WEB_CONCURRENCY="1")
+    server = serve(*PROBE, PROBE_HOOKS="first,not starting", workers=0, WEB_CONCURRENCY="2")
     assert server.wait() == 3
+    assert "Traceback" not in server.log
     assert "hook 'not starting' did not start: RuntimeError: broken on purpose" in server.log

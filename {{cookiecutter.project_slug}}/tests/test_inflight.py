@@ -37,7 +37,7 @@ def test_it_counts_who_enters_and_leaves() -> None:
     requests = InFlight(idle)
     first, second = requests.enter("one"), requests.enter("two")
     assert requests.count == 2
-    assert requests.owners == ["one", "two"]
+    assert list(requests.owners) == ["one", "two"]
     requests.leave(first)
     requests.leave(first)  # once is enough
     assert (requests.count, requests.completed, idle.times) == (1, 1, 0)
@@ -86,7 +86,7 @@ def test_a_wsgi_request_is_in_flight_until_its_body_is_closed() -> None:
     requests = InFlight(lambda: None)
     body = Body()
     response: Any = serve_wsgi(requests, body)
-    assert requests.owners == [threading.get_ident()]
+    assert list(requests.owners) == [threading.get_ident()]
     assert list(response) == [b"first", b"last"]
     assert requests.count == 1
     response.close()
@@ -163,7 +163,7 @@ def test_an_asgi_request_is_in_flight_until_the_application_has_returned() -> No
 
     async def app(scope: object, receive: Receive, send: Send) -> None:
         counts.append(asgi.requests.count)
-        assert asgi.requests.owners == [asyncio.current_task()]
+        assert list(asgi.requests.owners) == [asyncio.current_task()]
         await respond(scope, receive, send)
         counts.append(asgi.requests.count)
 

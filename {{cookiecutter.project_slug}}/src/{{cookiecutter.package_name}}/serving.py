@@ -14,6 +14,8 @@ import sys
 import threading
 from typing import Any
 
+from gunicorn.errors import HaltServer
+
 from .lifecycle import Lifecycle, State
 from .lifecycle.signals import PARENT_VARIABLE
 
@@ -21,6 +23,26 @@ SERVING, STOPPED_CLEAN = 1, 2
 PR_SET_PDEATHSIG = 1  # prctl(2)
 
 _unclean: list[int] = []
+_failed_starts: list[HaltServer] = []
+
+
+def when_ready(server: Any) -> None:
+    """In the master: let only the first worker that cannot start halt the server.
+
+    For a second one, gunicorn would raise again in the midst of halting, and end with a traceback
+    and another exit code.
+    """
+    reap = server.reap_workers
+
+    def reap_workers() -> None:
+        try:
+            reap()
+        except HaltServer as halt:
+            _failed_starts.append(halt)
+            if len(_failed_starts) == 1:
+                raise
+
+    server.reap_workers = reap_workers
 
 
 def pre_fork(server: Any, worker: Any) -> None:
@@ -71,6 +93,8 @@ def child_exit(server: Any, worker: Any) -> None:
 
 def on_exit(server: Any) -> None:
     """In the master, at its end: exit with 1 unless every worker has stopped clean."""
+    if _failed_starts:
+        return  # gunicorn exits with 3, and has said why
     pids = sorted([*_unclean, *server.WORKERS])  # the latter were killed a moment ago
     if pids:
         server.log.error("workers that did not stop clean: %s", ", ".join(map(str, pids)))

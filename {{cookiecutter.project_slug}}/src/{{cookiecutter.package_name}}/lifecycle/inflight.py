@@ -27,7 +27,7 @@ class InFlight:
     def __init__(self, on_idle: Callable[[], None]) -> None:
         self._on_idle = on_idle
         self._lock = threading.Lock()
-        self._owners: dict[object, object] = {}
+        self._owners: dict[object, tuple[object, str]] = {}
         self.completed = 0
 
     @property
@@ -36,16 +36,21 @@ class InFlight:
         return len(self._owners)
 
     @property
-    def owners(self) -> list[object]:
-        """The threads' idents (WSGI) or the tasks (ASGI) that are at work on them."""
+    def owners(self) -> dict[object, str]:
+        """The threads' idents (WSGI) or the tasks (ASGI) that are at work, and on what."""
         with self._lock:
-            return list(self._owners.values())
+            return dict(self._owners.values())
 
-    def enter(self, owner: object) -> object:
-        """Count one more, which *owner* works on; returns what :meth:`leave` wants."""
+    def enter(self, owner: object, what: str = "") -> object:
+        """Count one more, which *owner* works on; returns what :meth:`leave` wants.
+
+        Args:
+            owner: the thread's ident or the task.
+            what: what the log calls it, should it have to be abandoned.
+        """
         token = object()
         with self._lock:
-            self._owners[token] = owner
+            self._owners[token] = owner, what
         return token
 
     def leave(self, token: object) -> None:
@@ -68,7 +73,8 @@ class WsgiInFlight:
 
     def __call__(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
         """Serve one request."""
-        token = self._requests.enter(threading.get_ident())
+        what = f"{environ.get('REQUEST_METHOD')} {environ.get('PATH_INFO')}"
+        token = self._requests.enter(threading.get_ident(), what)
         try:
             body = self._app(environ, start_response)
         except BaseException:
@@ -154,7 +160,8 @@ class AsgiInFlight:
 
         # HTTP/2 has no such header; there, the server itself says goodbye.
         http1 = scope.get("http_version", "1.1").startswith("1")
-        token = self._requests.enter(asyncio.current_task())
+        what = f"{scope.get('method')} {scope.get('path')}"
+        token = self._requests.enter(asyncio.current_task(), what)
         try:
             await self._app(scope, receive, send_closing if http1 else send)
         finally:
@@ -187,7 +194,7 @@ class AsgiInFlight:
                 await send({"type": "websocket.send", "text": self._notice()})
             await send({"type": "websocket.close", "code": SERVICE_RESTART, "reason": "shutdown"})
 
-        token = self._websockets.enter(asyncio.current_task())
+        token = self._websockets.enter(asyncio.current_task(), f"WebSocket {scope.get('path')}")
         leave_taking = asyncio.create_task(take_leave())
         try:
             await self._app(scope, receive, send_while_open)

@@ -9,7 +9,7 @@ import os
 import sys
 import threading
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import asdict, dataclass, field
 from types import CodeType, FrameType
 from typing import TYPE_CHECKING, Any, NoReturn
@@ -27,6 +27,7 @@ class Report:
     phases: dict[str, float] = field(default_factory=dict)
     requests_completed: int = 0
     requests_abandoned: int = 0
+    abandoned: list[str] = field(default_factory=list)
     hooks: list[HookRecord] = field(default_factory=list)
     forced: bool = False
 
@@ -53,19 +54,22 @@ class Report:
         return {**asdict(self), "problems": self.problems, "exit_code": self.exit_code}
 
 
-def stacks(tasks: Iterable[object]) -> dict[str, str]:
-    """Where all threads but this one, and those *tasks*, are now, innermost call first.
+def stacks(owners: Collection[object]) -> dict[str, str]:
+    """Where all threads but this one are now, innermost call first.
 
     Equal stacks are told once: a pool's idle threads are one line.
+
+    Args:
+        owners: threads, by ident, that are told first, and asyncio tasks that are told, too.
     """
     who: defaultdict[str, list[str]] = defaultdict(list)
     frames = sys._current_frames()
-    for thread in threading.enumerate():
-        if thread is not threading.current_thread():
-            who[_line(_frames(frames.get(thread.ident or 0)))].append(thread.name)
-    for task in tasks:
+    for task in owners:
         if isinstance(task, asyncio.Task):
             who[_line(_awaits(task.get_coro()))].append(task.get_name())
+    for thread in sorted(threading.enumerate(), key=lambda each: each.ident not in owners):
+        if thread is not threading.current_thread():
+            who[_line(_frames(frames.get(thread.ident or 0)))].append(thread.name)
     return {", ".join(names): stack for stack, names in who.items()}
 
 

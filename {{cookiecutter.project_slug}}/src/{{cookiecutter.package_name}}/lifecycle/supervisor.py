@@ -75,6 +75,7 @@ class Lifecycle:
         self._start_error: StartError | None = None
         self._thread: threading.Thread | None = None
 
+        self._parent_pid = 0
         self._urgency = Urgency.NONE
         self._first_signal = 0
         self._last_signal_at = 0.0
@@ -180,6 +181,7 @@ class Lifecycle:
     def _launch(self, loop: asyncio.AbstractEventLoop | None, server_signal: int) -> None:
         if self._thread is not None:
             raise RuntimeError("this lifecycle has been started before")
+        self._parent_pid = os.getppid()
         self._hooks.loop = loop
         self._server_signal = server_signal
         self._thread = threading.Thread(target=self._supervise, name="supervisor", daemon=True)
@@ -190,7 +192,7 @@ class Lifecycle:
             raise self._start_error
         self._signals.install()
         self._enter(State.READY)
-        logger.info("ready", extra={"budget": f"{self.budget.deadline:g} s"})
+        logger.info("ready", extra={"stop_takes_at_most_seconds": round(self.budget.deadline, 3)})
 
     def _server_left(self) -> bool:
         """Note that the server has stopped serving; return whether there is a stop to wait for."""
@@ -214,7 +216,11 @@ class Lifecycle:
             self.state = max(self.state, state)
 
     def _wait(self, seconds: float | None, until: Callable[[], bool]) -> None:
-        """Sleep until *until*, reading the inbox meanwhile; a stop that is forced ends the wait."""
+        """Sleep until *until*, reading the inbox meanwhile.
+
+        A stop that is forced during the wait ends it; a wait that begins later, for the hooks of a
+        forced stop, takes its time.
+        """
         deadline = None if seconds is None else time.monotonic() + seconds
         forced_before = self._forced
         while not until() and self._forced == forced_before:
@@ -227,7 +233,16 @@ class Lifecycle:
                 self._heed(signum)
 
     def _heed(self, signum: int) -> None:
-        """A further signal makes the stop more urgent, unless it is an echo of an earlier one."""
+        """A further signal makes the stop more urgent, unless it is an echo of an earlier one.
+
+        =========  ===================  ======================
+        signal     as the first         after another one
+        =========  ===================  ======================
+        SIGTERM    DRAIN                one step more urgent
+        SIGINT     NOW                  one step more urgent
+        SIGQUIT    NOW                  FORCE
+        =========  ===================  ======================
+        """
         now = time.monotonic()
         burst = now - self._last_signal_at < BURST_SECONDS
         self._last_signal_at = now
@@ -237,7 +252,7 @@ class Lifecycle:
         elif self._is_echo(signum, burst):
             return
         elif signum == signal.SIGQUIT or self._urgency is not Urgency.DRAIN:
-            # gunicorn's master sends SIGQUIT when told twice, and grants two seconds more.
+            # SIGQUIT after SIGTERM: gunicorn's master was told INT, and grants two seconds more.
             self._urgency = Urgency.FORCE
             self._forced_at = now
         else:
@@ -292,8 +307,11 @@ class Lifecycle:
         report.requests_completed = self.requests.completed - completed_before
         end_phase("requests")
         if report.requests_abandoned:
-            owners = [*self.requests.owners, *self.websockets.owners]
-            logger.error("requests abandoned", extra={"stacks": stacks(owners)})
+            owners = {**self.requests.owners, **self.websockets.owners}
+            report.abandoned = list(owners.values())
+            logger.error(
+                "requests abandoned", extra={"requests": report.abandoned, "stacks": stacks(owners)}
+            )
         self._clean_up(report)
         end_phase("cleanup")
         report.forced = self._forced
@@ -302,6 +320,8 @@ class Lifecycle:
     def _reason(self) -> str:
         if self._requested_by is not None:
             return "shutdown endpoint"
+        if os.getppid() != self._parent_pid:
+            return "parent process died"
         return signal.Signals(self._first_signal).name if self._first_signal else "server stopped"
 
     def _drain(self) -> None:
@@ -341,9 +361,13 @@ class Lifecycle:
         logger.log(level, "shutdown report: %s", outcome, extra={"report": report.as_dict()})
 
     def _end(self, exit_code: int, begun: float) -> None:
-        """Let a clean process end by itself, and see to it that it does; end any other one here."""
+        """Let a clean process end by itself, and see to it that it does; end any other one here.
+
+        A stop without a signal (a closed test client, a worker that its server recycles) ends no
+        process: whoever runs it takes :attr:`exit_code`.
+        """
         if not (self._first_signal and self._signals.installed):
-            self.stopped.set()  # whoever runs this process has the last word
+            self.stopped.set()
             return
         margin = self.budget.margin / 8
         if exit_code or self._serverless:
