@@ -23,11 +23,19 @@ REMOVED: list[tuple[bool, list[str]]] = [
     ),
     (
         ANSWERS["__websocket"] == "no",
-        [f"{PACKAGE}/web/websocket.py", "tests/test_websocket.py"],
+        [
+            f"{PACKAGE}/web/websocket.py",
+            "tests/test_websocket.py",
+            "tests/test_websocket_leaks.py",
+        ],
     ),
     (
         not ANSWERS["shutdown_endpoint"],
-        [f"{PACKAGE}/web/shutdown.py", "tests/test_shutdown_endpoint.py"],
+        [
+            f"{PACKAGE}/web/shutdown.py",
+            "tests/test_shutdown_callers.py",
+            "tests/test_shutdown_endpoint.py",
+        ],
     ),
     (
         ANSWERS["ci"] == "none",

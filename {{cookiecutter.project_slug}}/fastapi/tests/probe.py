@@ -6,6 +6,7 @@ import asyncio
 import time
 from collections.abc import AsyncIterator
 
+from fastapi import Request
 from fastapi.responses import StreamingResponse
 
 from {{ cookiecutter.package_name }}.app import create_app
@@ -91,6 +92,13 @@ async def big() -> StreamingResponse:
             yield BIG_CHUNK
 
     return StreamingResponse(chunks())
+
+
+@app.post("/upload")
+async def upload(request: Request, port: int) -> dict[str, int]:
+    """Take a body; when the test hears of it, none of it has been read."""
+    await asyncio.to_thread(arrive, port)
+    return {"size": len(await request.body())}
 
 
 @app.get("/error")

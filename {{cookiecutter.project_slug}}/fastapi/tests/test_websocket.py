@@ -42,6 +42,12 @@ def open_deaf_websocket(port: int) -> socket.socket:
     return connection
 
 
+def reset(connection: socket.socket) -> None:
+    """Close it by a reset, as a crash does."""
+    connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    connection.close()
+
+
 def test_it_echoes(server: ServerThread) -> None:
     with open_websocket(server.url) as websocket:
         for text in ("hello", "world"):
@@ -57,9 +63,7 @@ def test_clients_are_told_when_the_server_in_a_thread_stops(server: ServerThread
 
 
 def test_a_client_that_has_vanished_is_not_waited_for(server: ServerThread) -> None:
-    with open_deaf_websocket(server.port) as connection:
-        linger = struct.pack("ii", 1, 0)  # close by a reset, as a crash does
-        connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
+    reset(open_deaf_websocket(server.port))
     begun = time.monotonic()
     server.stop()
     assert time.monotonic() - begun < 0.9  # a silent client would get 1 s
@@ -69,7 +73,6 @@ def test_a_client_that_has_vanished_is_not_waited_for(server: ServerThread) -> N
 def test_idle_clients_are_told_and_closed_with_the_drain(serve: Serve) -> None:
     server = serve("gunicorn")
     with open_websocket(server.url) as first, open_websocket(server.url) as second:
-        begun = time.monotonic()
         server.signal(signal.SIGTERM)
         for websocket in (first, second):
             notice, code = take_leave(websocket)
@@ -77,8 +80,8 @@ def test_idle_clients_are_told_and_closed_with_the_drain(serve: Serve) -> None:
             assert 1 <= notice["reconnect_after_seconds"] <= 5
             assert code == 1012
         assert server.wait() == 0
-    assert time.monotonic() - begun < 1
     [report] = server.reports
+    assert report["phases"]["drain"] < 0.9  # silent clients would get 1 s
     assert report["problems"] == []
 
 

@@ -65,6 +65,13 @@ def big() -> Response:
     return Response(chunks())
 
 
+@app.post("/upload")
+def upload() -> dict[str, int]:
+    """Take a body; when the test hears of it, none of it has been read."""
+    arrive(int(request.args["port"]))
+    return {"size": len(request.get_data())}
+
+
 @app.get("/error")
 def error() -> str:
     """An error page."""
