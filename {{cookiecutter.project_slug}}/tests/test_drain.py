@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import signal
+import socket
 import time
 
 import httpx
@@ -92,6 +93,19 @@ def wait_until_not_served(server: ServerProcess) -> None:
     with contextlib.suppress(httpx.NetworkError):
         while server.get("/livez").status_code == 200:
             assert time.monotonic() < deadline
+
+
+def test_a_client_that_leaves_its_connection_open_does_not_hold_up_others(serve: Serve) -> None:
+    server = serve(*PROBE, SHUTDOWN_DRAIN_SECONDS="1")
+    server.signal(signal.SIGTERM)
+    server.wait_for_log("draining")
+    with socket.create_connection(("127.0.0.1", server.port)) as left_open:
+        left_open.sendall(b"GET /livez HTTP/1.1\r\nHost: localhost\r\n\r\n")
+        assert b" 200 " in left_open.recv(1024)
+        begun = time.monotonic()
+        assert server.get("/livez").status_code == 200
+        assert time.monotonic() - begun < 0.5
+    assert server.wait() == 0
 
 
 def test_an_endless_stream_ends_with_the_drain(serve: Serve) -> None:
