@@ -127,6 +127,7 @@ DRAIN = [
         "if names := self._signals.overwritten():",
         "if names := list[str]():",
         "tests/test_health.py::test_it_is_not_ready_when_its_signal_handlers_are_overwritten",
+        FLASK,
     ),
 ]
 
@@ -169,6 +170,7 @@ REQUESTS = [
         ', "stacks": stacks(owners)}',
         "}",
         "tests/test_faults.py::test_a_stuck_request_does_not_outlast_its_deadline",
+        FASTAPI,
     ),
     Sabotage(
         "the last request that is done wakes nobody up",
@@ -243,6 +245,7 @@ CONNECTIONS = [
         '    return {"status": "alive"}',
         '    __import__("os").dup(0)\n    return {"status": "alive"}',
         "tests/test_leaks.py::test_requests_leave_no_file_open",
+        FLASK,
     ),
     Sabotage(
         "each WebSocket leaves a file open",
@@ -338,6 +341,7 @@ HOOKS = [
         '                if records[-1].outcome == "failed":\n'
         "                    break\n",
         "tests/test_faults.py::test_hooks_that_fail_or_hang_do_not_keep_others_from_running",
+        FLASK,
     ),
     Sabotage(
         "a hook that calls sys.exit passes for stopped",
@@ -491,6 +495,7 @@ SIGNALS = [
         "(burst and signum == self._first_signal)",
         "False",
         "tests/test_signals.py::test_a_burst_of_signals_is_one_stop",
+        FLASK,
     ),
     Sabotage(
         "a second signal is ignored",
@@ -506,6 +511,7 @@ SIGNALS = [
         "self._urgency = Urgency.FORCE",
         "return",
         "tests/test_signals.py::test_ctrl_c_twice_forces_the_exit",
+        FLASK,
     ),
     Sabotage(
         "making an application takes over the signals",
@@ -520,6 +526,7 @@ SIGNALS = [
         "child.send_signal(signal.SIGTERM if signum == signal.SIGHUP else signum)",
         "child.kill()",
         "tests/test_reload.py::test_a_change_stops_the_old_server_clean_and_starts_a_new_one",
+        FASTAPI,
     ),
     Sabotage(
         "a change kills the server instead of stopping it",
@@ -527,6 +534,7 @@ SIGNALS = [
         "child.terminate()",
         "child.kill()",
         "tests/test_reload.py::test_a_change_stops_the_old_server_clean_and_starts_a_new_one",
+        FASTAPI,
     ),
     Sabotage(
         "workers do not notice that their master was killed",
@@ -625,6 +633,7 @@ ENDPOINT = [
         "os.kill(server_pid(), signal.SIGTERM)",
         "os.kill(os.getpid(), signal.SIGTERM)",
         "tests/test_shutdown_callers.py::test_many_callers_at_once_are_answered_and_it_stops_once",
+        FASTAPI,
     ),
     Sabotage(
         "workers do not know whom to tell of a stop",
@@ -691,6 +700,7 @@ BUDGET = [
         "graceful_timeout = settings.budget.kill_after",
         "graceful_timeout = 6",
         "tests/test_workers.py::test_a_worker_that_the_master_has_to_kill_shows_in_the_exit_code",
+        FASTAPI,
     ),
     Sabotage(
         "a wrong setting ends in a traceback",
@@ -698,6 +708,7 @@ BUDGET = [
         "raise SystemExit(3) from None",
         "raise",
         "tests/test_settings.py::test_no_server_starts_with_a_wrong_one",
+        FLASK,
     ),
 ]
 
@@ -708,6 +719,7 @@ END = [
         "        end_process(1, margin)",
         "        return",
         "tests/test_endings.py::test_a_thread_that_never_ends_does_not_hold_the_exit",
+        FASTAPI,
     ),
     Sabotage(
         "a worker that had to be ended passes for clean",
@@ -715,6 +727,7 @@ END = [
         "worker.stopped_clean and threading.current_thread() is threading.main_thread()",
         "worker.stopped_clean",
         "tests/test_endings.py::test_a_thread_that_never_ends_does_not_hold_the_exit",
+        FLASK,
     ),
     Sabotage(
         "nobody is told where a hook hangs",
@@ -730,6 +743,7 @@ END = [
         "return 1 if self.problems else 0",
         "return 0",
         "tests/test_faults.py::test_hooks_that_fail_or_hang_do_not_keep_others_from_running",
+        FASTAPI,
     ),
     Sabotage(
         "the master exits with 0 whatever happens",
@@ -737,6 +751,7 @@ END = [
         "        sys.exit(1)",
         "        return",
         "tests/test_faults.py::test_hooks_that_fail_or_hang_do_not_keep_others_from_running",
+        FLASK,
     ),
     Sabotage(
         "a killed worker does not show in the exit code",
@@ -744,6 +759,7 @@ END = [
         "_unclean.append(worker.pid)",
         "pass",
         "tests/test_workers.py::test_a_worker_that_was_killed_shows_in_the_exit_code",
+        FASTAPI,
     ),
     Sabotage(
         "a worker that the master kills does not show in the exit code",
@@ -751,6 +767,7 @@ END = [
         "sorted([*_unclean, *server.WORKERS])",
         "sorted(_unclean)",
         "tests/test_workers.py::test_a_worker_that_the_master_has_to_kill_shows_in_the_exit_code",
+        FASTAPI,
     ),
     Sabotage(
         "abandoned requests are no problem",
