@@ -33,6 +33,9 @@ class Serve(Protocol):
 
 InBackground = Callable[..., "Future[Any]"]
 
+# Bounds in time hold for one of these: a busy machine may hold up a single one.
+TRIES = range(3)
+
 
 @pytest.fixture
 def settings(monkeypatch: pytest.MonkeyPatch) -> Settings:

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import signal
 import time
+from itertools import chain
 
 import pytest
 
 from .barrier import Barrier
 from .commands import BARE, SERVERS
-from .conftest import InBackground, Serve
+from .conftest import TRIES, InBackground, Serve
 from .probe import STUCK
+from .servers import ServerProcess
 
 pytestmark = pytest.mark.shutdown
 
@@ -40,30 +42,39 @@ def test_a_burst_of_signals_is_one_stop(
 
 
 def test_ctrl_c_does_not_wait_for_load_balancers(serve: Serve) -> None:
+    assert any(seconds_to_stop_at_ctrl_c(serve) < 1 for _ in TRIES)
+
+
+def seconds_to_stop_at_ctrl_c(serve: Serve) -> float:
+    """Stop a server that would have a long drain."""
     server = serve(*SERVERS[BARE].command, SHUTDOWN_DRAIN_SECONDS="10")
     begun = time.monotonic()
     server.signal(signal.SIGINT)
     assert server.wait() == 0
-    assert time.monotonic() - begun < 1
+    seconds = time.monotonic() - begun
     assert [report["reason"] for report in server.reports] == ["SIGINT"]
+    return seconds
 
 
 def test_a_second_signal_cuts_the_drain_short(serve: Serve) -> None:
+    assert any(seconds_to_stop_in_the_drain(serve) < 1 for _ in TRIES)
+
+
+def seconds_to_stop_in_the_drain(serve: Serve) -> float:
+    """Send a server a second signal in a long drain."""
     server = serve(*SERVERS[BARE].command, SHUTDOWN_DRAIN_SECONDS="10")
     server.signal(signal.SIGTERM)
     server.wait_for_log("draining")
     begun = time.monotonic()
     server.signal(signal.SIGINT)
     assert server.wait() == 0
-    assert time.monotonic() - begun < 1
+    return time.monotonic() - begun
 
 
 def test_ctrl_c_twice_forces_the_exit(
     serve: Serve, barrier: Barrier, in_background: InBackground
 ) -> None:
-    starts = [in_background(serve, *DEVELOP) for _ in STUCK]
-    servers = [start.result() for start in starts]
-    for path, server in zip(STUCK, servers, strict=True):
+    def seconds_to_force(server: ServerProcess, path: str) -> float:
         in_background(server.get, f"{path}?port={barrier.port}")
         barrier.wait_for_arrivals()
         begun = time.monotonic()
@@ -71,6 +82,13 @@ def test_ctrl_c_twice_forces_the_exit(
         server.wait_for_log("SIGINT")
         server.signal(signal.SIGINT)
         assert server.wait() == 1, path
-        assert time.monotonic() - begun < 1, path
+        seconds = time.monotonic() - begun
         [report] = server.reports
         assert report["forced"]
+        return seconds
+
+    starts = [in_background(serve, *DEVELOP) for _ in STUCK]
+    servers = [start.result() for start in starts]
+    for path, first in zip(STUCK, servers, strict=True):
+        others = (serve(*DEVELOP) for _ in TRIES)
+        assert any(seconds_to_force(server, path) < 1 for server in chain([first], others)), path
