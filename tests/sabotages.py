@@ -644,7 +644,7 @@ ENDPOINT = [
         FLASK,
     ),
     Sabotage(
-        "a call during the drain passes for its cause",
+        "a call during the drain signals once more",
         f"{LIFECYCLE}/supervisor.py",
         "if self._requested_by is not None or self.draining:",
         "if self._requested_by is not None:",
