@@ -83,7 +83,9 @@ def project(
     if framework not in projects:
         output = tmp_path_factory.mktemp(f"sabotaged-{framework}")
         project = render_into(output, {"framework": framework})
-        run("uv", "sync", cwd=project)
+        # Bytecode of the dependencies alone: a sabotage may keep a file's size and its second,
+        # so the project's own must never be written.
+        run("uv", "sync", "--compile-bytecode", cwd=project)
         projects[framework] = project
     return projects[framework]
 
