@@ -22,6 +22,10 @@ REMOVED: list[tuple[bool, list[str]]] = [
         [f"{PACKAGE}/tasks.py", f"{PACKAGE}/web/tasks.py", "tests/test_tasks.py"],
     ),
     (
+        ANSWERS["background"] != "celery",
+        ["tests/services.py"],
+    ),
+    (
         ANSWERS["__websocket"] == "no",
         [
             f"{PACKAGE}/web/websocket.py",

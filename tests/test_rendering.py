@@ -27,8 +27,8 @@ PAIRS: list[Answers] = [
 # GitHub's own `${{ … }}` is no leftover.
 LEFTOVER = re.compile(r"(?<!\$)\{\{|\{%|\{#|^\s*#%|\bcookiecutter\.\w", re.MULTILINE)
 
-# The composition root and the settings; everywhere else, whole files come and go.
-MAY_HAVE_CONDITIONS = {"app.py", "settings.py"}
+# Where things are put together; everywhere else, whole files come and go.
+MAY_HAVE_CONDITIONS = {"app.py", "conftest.py", "settings.py"}
 
 
 # Keeps each framework, and thus its one environment, on one worker.

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import socket
 import threading
+from collections.abc import Callable
 from typing import Any
 
 import uvicorn
@@ -12,9 +14,14 @@ from fastapi import FastAPI
 from {{ cookiecutter.package_name }}.app import create_app
 from {{ cookiecutter.package_name }}.lifecycle import Lifecycle
 
-__all__ = ["App", "ServerThread", "create_app"]
+__all__ = ["App", "ServerThread", "add_check", "create_app"]
 
 App = FastAPI
+
+
+def add_check(app: FastAPI, name: str, check: Callable[[], object]) -> None:
+    """Have readiness depend on *check*."""
+    app.state.checks[name] = lambda: asyncio.to_thread(check)
 
 
 class ServerThread:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
 
 from flask import Flask
 from werkzeug.serving import make_server
@@ -10,9 +11,14 @@ from werkzeug.serving import make_server
 from {{ cookiecutter.package_name }}.app import create_app
 from {{ cookiecutter.package_name }}.lifecycle import Lifecycle
 
-__all__ = ["App", "ServerThread", "create_app"]
+__all__ = ["App", "ServerThread", "add_check", "create_app"]
 
 App = Flask
+
+
+def add_check(app: Flask, name: str, check: Callable[[], object]) -> None:
+    """Have readiness depend on *check*."""
+    app.extensions["checks"][name] = check
 
 
 class ServerThread:

@@ -33,6 +33,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     app = FastAPI(lifespan=lifespan)
     app.state.settings = settings
     app.state.lifecycle = lifecycle
+    app.state.checks = {}  # what /readyz looks at, see web/health.py
     track_in_flight(app, lifecycle)
 
     app.include_router(health)

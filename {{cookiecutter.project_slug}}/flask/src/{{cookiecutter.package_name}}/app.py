@@ -29,6 +29,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     app = Flask(__package__)
     app.extensions["settings"] = settings
     app.extensions["lifecycle"] = lifecycle
+    app.extensions["checks"] = {}  # what /readyz looks at, see web/health.py
     app.wsgi_app = WsgiInFlight(app.wsgi_app, lifecycle.requests)  # type: ignore[method-assign]
 
     app.register_blueprint(health)

@@ -1,0 +1,128 @@
+"""Services that tests start for themselves: the real programs, on free ports, in own folders."""
+
+from __future__ import annotations
+
+import os
+import pwd
+import shutil
+import signal
+import socket
+import subprocess
+import tempfile
+import time
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from pathlib import Path
+from typing import NoReturn, Self
+
+import pytest
+
+
+def missing(what: str) -> NoReturn:
+    """Skip the test, since *what* is not here; or fail it, if ``REQUIRE_SERVICES`` is 1."""
+    if os.environ.get("REQUIRE_SERVICES") == "1":
+        pytest.fail(f"REQUIRE_SERVICES=1, but {what} is not installed", pytrace=False)
+    pytest.skip(f"{what} is not installed")
+
+
+def free_port() -> int:
+    """A port that nobody listens on now."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port: int = listener.getsockname()[1]
+        return port
+
+
+class Service(ABC):
+    """A server that a test starts, breaks, starts again, and that ends with the block.
+
+    Its :attr:`port` and what is in its :attr:`folder` stay the same meanwhile.
+
+    Args:
+        user: who runs it if the tests run as root, for programs that refuse to be root's.
+    """
+
+    timeout = 30.0  # for each start and stop, in seconds
+
+    def __init__(self, user: str | None = None) -> None:
+        self.port = free_port()
+        self.folder = Path(tempfile.mkdtemp(prefix="service-"))
+        self._user = user if os.geteuid() == 0 else None
+        if self._user is not None:
+            shutil.chown(self.folder, self._user, pwd.getpwnam(self._user).pw_gid)
+        self._process: subprocess.Popen[bytes] | None = None
+
+    @abstractmethod
+    def command(self) -> list[str]:
+        """What starts the server, in the foreground."""
+
+    @abstractmethod
+    def is_up(self) -> bool:
+        """Whether clients are served now."""
+
+    def environment(self) -> Mapping[str, str]:
+        """More environment variables for the server."""
+        return {}
+
+    def __enter__(self) -> Self:
+        try:
+            self.start()
+        except BaseException:
+            self.__exit__()
+            raise
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stop(signal.SIGKILL)
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+    @property
+    def pid(self) -> int:
+        """The server's first process."""
+        assert self._process is not None, "it has not been started"
+        return self._process.pid
+
+    @property
+    def log(self) -> str:
+        """What the server has written so far."""
+        file = self.folder / "log"
+        return file.read_text("utf-8", errors="replace") if file.exists() else ""
+
+    def run(self, *command: str) -> str:
+        """Run a program as the server's user in its folder; return what it prints."""
+        done = subprocess.run(
+            command,
+            cwd=self.folder,
+            env={**os.environ, **self.environment()},
+            user=self._user,
+            capture_output=True,
+            text=True,
+            timeout=self.timeout,
+        )
+        assert done.returncode == 0, f"{' '.join(command)}\n{done.stdout}{done.stderr}"
+        return done.stdout
+
+    def start(self) -> None:
+        """Start the server, and wait until clients are served."""
+        with (self.folder / "log").open("ab") as log:
+            self._process = subprocess.Popen(
+                self.command(),
+                cwd=self.folder,
+                env={**os.environ, **self.environment()},
+                user=self._user,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
+        deadline = time.monotonic() + self.timeout
+        while not self.is_up():
+            assert self._process.poll() is None, f"it has ended. Log:\n{self.log}"
+            assert time.monotonic() < deadline, f"it does not start. Log:\n{self.log}"
+            time.sleep(0.02)
+
+    def stop(self, signum: int = signal.SIGTERM) -> None:
+        """Send the server that signal, or all of its processes SIGKILL, and wait for its end."""
+        if self._process is not None and self._process.poll() is None:
+            send = os.killpg if signum == signal.SIGKILL else os.kill
+            send(self._process.pid, signum)
+            self._process.wait(self.timeout)
