@@ -26,6 +26,18 @@ REMOVED: list[tuple[bool, list[str]]] = [
         ["tests/services.py"],
     ),
     (
+        ANSWERS["background"] != "thread",
+        [
+            f"{PACKAGE}/presence.py",
+            f"{PACKAGE}/queue_file.py",
+            f"{PACKAGE}/sqlite_queue.py",
+            f"{PACKAGE}/task_thread.py",
+            "tests/test_sqlite_queue.py",
+            "tests/test_task_survival.py",
+            "tests/traced_tasks.py",
+        ],
+    ),
+    (
         ANSWERS["__websocket"] == "no",
         [
             f"{PACKAGE}/web/websocket.py",

@@ -46,10 +46,14 @@ src/my_service/lifecycle/signals.py       x        x        x        x
 src/my_service/lifecycle/supervisor.py    x        x        x        x
 src/my_service/logs.py                    x        x        x        x
 src/my_service/main.py                    x        x        -        -
+src/my_service/presence.py                x        -        x        -
 src/my_service/py.typed                   x        x        x        x
+src/my_service/queue_file.py              x        -        x        -
 src/my_service/reload.py                  x        x        x        x
 src/my_service/serving.py                 x        x        x        x
 src/my_service/settings.py                x        x        x        x
+src/my_service/sqlite_queue.py            x        -        x        -
+src/my_service/task_thread.py             x        -        x        -
 src/my_service/tasks.py                   x        -        x        -
 src/my_service/web/__init__.py            x        x        x        x
 src/my_service/web/health.py              x        x        x        x
@@ -100,13 +104,16 @@ tests/test_settings.py                    x        x        x        x
 tests/test_shutdown_callers.py            x        -        x        -
 tests/test_shutdown_endpoint.py           x        -        x        -
 tests/test_signals.py                     x        x        x        x
+tests/test_sqlite_queue.py                x        -        x        -
 tests/test_startup.py                     x        x        x        x
 tests/test_streams.py                     x        x        x        x
+tests/test_task_survival.py               x        -        x        -
 tests/test_tasks.py                       x        -        x        -
 tests/test_websocket.py                   x        -        -        -
 tests/test_websocket_leaks.py             x        -        -        -
 tests/test_workers.py                     x        x        x        x
 tests/threads.py                          x        x        x        x
+tests/traced_tasks.py                     x        -        x        -
 tests/variants.py                         x        x        x        x
 """
 

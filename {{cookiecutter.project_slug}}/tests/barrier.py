@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import socket
 
 
@@ -33,7 +34,9 @@ class Barrier:
     def release(self) -> None:
         """Let those requests go on."""
         for request in self._held:
-            request.sendall(b"!")
+            with contextlib.suppress(OSError), request:  # its process may have been killed
+                request.sendall(b"!")
+        self._held.clear()
 
 
 def arrive(port: int) -> None:

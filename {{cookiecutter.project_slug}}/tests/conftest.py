@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack
+#% if cookiecutter.background == "thread"
+from pathlib import Path
+#% endif
 from typing import Any, Protocol
 
 import httpx
@@ -37,6 +40,16 @@ InBackground = Callable[..., "Future[Any]"]
 TRIES = range(3)
 
 
+#% if cookiecutter.background == "thread"
+@pytest.fixture(autouse=True)
+def task_queue_path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Where this test's tasks are, and those of the servers that it starts."""
+    path = tmp_path / "tasks.sqlite3"
+    monkeypatch.setenv("TASK_QUEUE_PATH", str(path))
+    return path
+
+
+#% endif
 @pytest.fixture
 def settings(monkeypatch: pytest.MonkeyPatch) -> Settings:
     """Settings that no environment has an influence on."""

@@ -1,201 +1,140 @@
-"""Background tasks: the endpoints, the queue, and the thread that works on it."""
+"""Background tasks, as clients see them."""
 
 from __future__ import annotations
 
-import statistics
+import sqlite3
 import threading
-import time
 from collections.abc import Iterator
+from pathlib import Path
 from queue import SimpleQueue
 
 import httpx
 import pytest
 
-from {{ cookiecutter.package_name }} import tasks
-from {{ cookiecutter.package_name }}.lifecycle import Budget, Lifecycle
-from {{ cookiecutter.package_name }}.tasks import (
-    MemoryTaskQueue,
-    QueueFullError,
-    Task,
-    TaskThread,
-)
+from {{ cookiecutter.package_name }} import queue_file, tasks
+from {{ cookiecutter.package_name }}.settings import Settings
+from {{ cookiecutter.package_name }}.tasks import MAX_PAYLOAD_BYTES, Task
 
-from .conftest import Serve
-from .threads import in_thread
+from .server_thread import ServerThread, create_app
+
+JSON = {"Content-Type": "application/json"}
 
 
 @pytest.fixture
-def handled(monkeypatch: pytest.MonkeyPatch) -> SimpleQueue[str]:
-    """The ids of the tasks that are done, in place of the work."""
-    handled: SimpleQueue[str] = SimpleQueue()
-    monkeypatch.setattr(tasks, "handle_task", lambda task: handled.put(task.id))
+def handled(monkeypatch: pytest.MonkeyPatch) -> SimpleQueue[Task]:
+    """The tasks that were begun, in place of the work."""
+    handled: SimpleQueue[Task] = SimpleQueue()
+    monkeypatch.setattr(tasks, "handle_task", handled.put)
     return handled
 
 
 @pytest.fixture
-def gate(monkeypatch: pytest.MonkeyPatch) -> Iterator[threading.Semaphore]:
-    """Lets one task through for each release; all of them at the end."""
-    gate = threading.Semaphore(0)
-    monkeypatch.setattr(tasks, "handle_task", lambda task: gate.acquire(timeout=10))
+def gate(monkeypatch: pytest.MonkeyPatch) -> Iterator[threading.Event]:
+    """Holds the work until it is set."""
+    gate = threading.Event()
+    monkeypatch.setattr(tasks, "handle_task", lambda task: gate.wait(10))
     yield gate
-    gate.release(100)
+    gate.set()
 
 
-# The endpoints
-
-
-def test_a_task_is_accepted_and_done(client: httpx.Client, handled: SimpleQueue[str]) -> None:
-    response = client.post("/tasks", json={"any": ["thing"]})
+def test_a_task_is_accepted_and_done(client: httpx.Client, handled: SimpleQueue[Task]) -> None:
+    response = client.post("/tasks", json={"any": ["thing", "ü", None]})
     assert response.status_code == 202
     accepted = response.json()
     assert response.headers["Location"] == f"/tasks/{accepted['id']}"
-    assert accepted["status"] in ("queued", "running", "done")
-    assert handled.get(timeout=5) == accepted["id"]
+    assert accepted == {"id": accepted["id"], "status": "queued", "attempts": 0, "error": None}
+    task = handled.get(timeout=5)
+    assert (task.id, task.payload) == (accepted["id"], {"any": ["thing", "ü", None]})
     client.post("/tasks", json={})
     handled.get(timeout=5)  # the second one begins when the first one is finished
     response = client.get(f"/tasks/{accepted['id']}")
     assert response.status_code == 200
-    assert response.json() == {"id": accepted["id"], "status": "done", "error": None}
+    assert response.json() == {"id": task.id, "status": "done", "attempts": 1, "error": None}
 
 
-def test_a_task_that_fails_says_why_and_does_not_end_the_thread(
+def test_a_task_that_fails_for_good_says_why_and_does_not_end_the_thread(
     client: httpx.Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    handled: SimpleQueue[str] = SimpleQueue()
+    monkeypatch.setattr(tasks, "FIRST_RETRY_SECONDS", 0.01)
+    attempts: SimpleQueue[Task] = SimpleQueue()
+    handled: SimpleQueue[Task] = SimpleQueue()
 
     def fail(task: Task) -> None:
-        handled.put(task.id)
-        raise ZeroDivisionError("on purpose")
+        if task.payload == {"fail": True}:
+            attempts.put(task)
+            raise ZeroDivisionError("on purpose")
+        handled.put(task)
 
     monkeypatch.setattr(tasks, "handle_task", fail)
-    first = client.post("/tasks", json={}).json()["id"]
-    second = client.post("/tasks", json={}).json()["id"]
-    assert [handled.get(timeout=5), handled.get(timeout=5)] == [first, second]
-    task = client.get(f"/tasks/{first}").json()
-    assert task == {"id": first, "status": "failed", "error": "ZeroDivisionError: on purpose"}
+    failing = client.post("/tasks", json={"fail": True}).json()["id"]
+    tried = [attempts.get(timeout=5).attempts for _ in range(tasks.MAX_ATTEMPTS)]
+    assert tried == [1, 2, 3, 4, 5]
+    succeeding = client.post("/tasks", json={}).json()["id"]
+    assert handled.get(timeout=5).id == succeeding
+    assert client.get(f"/tasks/{failing}").json() == {
+        "id": failing,
+        "status": "failed",
+        "attempts": 5,
+        "error": "ZeroDivisionError: on purpose",
+    }
+    assert attempts.empty()
 
 
 def test_an_unknown_task_is_not_found(client: httpx.Client) -> None:
     assert client.get("/tasks/no-such-task").status_code == 404
 
 
-def test_a_task_must_be_a_json_object(client: httpx.Client) -> None:
-    headers = {"Content-Type": "application/json"}
-    for body in (b"[]", b'"text"', b"{", b""):
-        assert client.post("/tasks", content=body, headers=headers).status_code == 422, body
-    assert client.post("/tasks", content=b"{}").status_code == 422  # does not say what it is
+@pytest.mark.parametrize(
+    "body",
+    [b"", b"{", b"[]", b'"text"', b"null", b'{"x": NaN}', b'{"x": 1e999}', b'{"x":' * 9_999],
+    ids=["nothing", "half", "list", "text", "null", "NaN", "infinity", "too deep"],
+)
+def test_a_task_must_be_a_json_object(client: httpx.Client, body: bytes) -> None:
+    response = client.post("/tasks", content=body, headers=JSON)
+    assert response.status_code in (400, 422)
+    assert response.json()["detail"]
 
 
-def test_a_full_queue_asks_to_come_back_later(
-    client: httpx.Client, gate: threading.Semaphore, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(tasks, "MAX_QUEUED", 2)
-    responses = [client.post("/tasks", json={}) for _ in range(5)]
-    refused = [r for r in responses if r.status_code != 202]
+def test_a_body_that_does_not_say_it_is_json_is_refused(client: httpx.Client) -> None:
+    assert client.post("/tasks", content=b"{}").status_code == 422
+
+
+def test_a_task_must_not_be_too_large(client: httpx.Client, gate: threading.Event) -> None:
+    fits = {"text": "x" * (MAX_PAYLOAD_BYTES - len('{"text":""}'))}
+    too_large = {"text": "x" * MAX_PAYLOAD_BYTES}
+    # Written as JSON, each of these letters takes six bytes.
+    larger_than_it_looks = ('{"text": "' + "ü" * (MAX_PAYLOAD_BYTES // 3) + '"}').encode()
+    assert client.post("/tasks", json=fits).status_code == 202
+    assert client.post("/tasks", json=too_large).status_code == 413
+    response = client.post("/tasks", content=larger_than_it_looks, headers=JSON)
+    assert response.status_code == 422
+    assert str(MAX_PAYLOAD_BYTES) in response.json()["detail"]
+
+
+def test_a_full_queue_asks_to_come_back_later(settings: Settings, gate: threading.Event) -> None:
+    app = create_app(settings.model_copy(update={"task_queue_length": 2}))
+    with ServerThread(app) as server, httpx.Client(base_url=server.url, trust_env=False) as client:
+        responses = [client.post("/tasks", json={}) for _ in range(5)]
+    refused = [response for response in responses if response.status_code != 202]
     assert len(refused) in (2, 3)  # two wait, and a third one may be at work already
     assert {(r.status_code, r.headers["Retry-After"]) for r in refused} == {(503, "1")}
+    assert refused[0].json() == {"detail": "the task queue: 2 tasks are waiting"}
 
 
-# The queue and the thread
+def test_a_queue_that_another_program_has_locked_asks_to_come_back_later(
+    app_of_impatient_queue: None, client: httpx.Client, task_queue_path: Path
+) -> None:
+    other = sqlite3.connect(task_queue_path, isolation_level=None)
+    other.execute("BEGIN EXCLUSIVE")
+    response = client.post("/tasks", json={})
+    assert (response.status_code, response.headers["Retry-After"]) == (503, "1")
+    assert response.json() == {"detail": "the task queue: database is locked"}
+    other.execute("ROLLBACK")
+    other.close()
+    assert client.post("/tasks", json={}).status_code == 202
 
 
-def test_tasks_are_taken_in_order() -> None:
-    queue = MemoryTaskQueue()
-    ids = [queue.submit({"number": number}).id for number in range(3)]
-    assert queue.queued() == 3
-    taken = [queue.take() for _ in range(3)]
-    assert [task.id for task in taken if task] == ids
-    assert queue.take() is None
-    assert {task.status for task in taken if task} == {"running"}
-
-
-def test_a_full_queue_accepts_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(tasks, "MAX_QUEUED", 1)
-    queue = MemoryTaskQueue()
-    queue.submit({})
-    with pytest.raises(QueueFullError, match="1 tasks are waiting"):
-        queue.submit({})
-
-
-def test_the_oldest_finished_tasks_are_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(tasks, "MAX_REMEMBERED", 2)
-    queue = MemoryTaskQueue()
-    ids = [queue.submit({}).id for _ in range(4)]
-    waiting = queue.submit({}).id
-    for _ in ids:
-        task = queue.take()
-        assert task is not None
-        queue.finish(task)
-    remembered = [task_id for task_id in ids if queue.get(task_id)]
-    assert remembered == ids[2:]
-    assert queue.get(waiting) is not None
-
-
-def test_a_task_is_picked_up_within_20_ms(monkeypatch: pytest.MonkeyPatch) -> None:
-    begun: SimpleQueue[float] = SimpleQueue()
-    monkeypatch.setattr(tasks, "handle_task", lambda task: begun.put(time.monotonic()))
-    queue = MemoryTaskQueue()
-    thread = TaskThread(queue)
-    thread.start()
-    seconds = []
-    for _ in range(9):
-        time.sleep(0.005)  # let it wait
-        submitted = time.monotonic()
-        queue.submit({})
-        seconds.append(begun.get(timeout=5) - submitted)
-    thread.stop()
-    assert statistics.median(seconds) < 0.02  # one of them may meet a busy machine
-
-
-def test_what_is_queued_is_finished_at_a_stop(gate: threading.Semaphore) -> None:
-    queue = MemoryTaskQueue()
-    thread = TaskThread(queue)
-    thread.start()
-    queued = [queue.submit({}) for _ in range(5)]
-    stopping = threading.Timer(0, thread.stop)
-    stopping.start()
-    gate.release(5)
-    stopping.join()
-    assert {task.status for task in queued} == {"done"}
-    assert queue.queued() == 0
-
-
-def test_what_cannot_be_finished_in_time_is_told_as_lost(gate: threading.Semaphore) -> None:
-    queue = MemoryTaskQueue()
-    thread = TaskThread(queue)
-    thread.timeout = 0.5
-    lifecycle = Lifecycle(Budget.derive(30, drain=0, requests=1, cleanup=2))
-    lifecycle.append(thread)
-    in_thread(lifecycle.start)
-    for _ in range(50):
-        queue.submit({})
-
-    def work_slowly() -> None:
-        while not lifecycle.stopped.wait(0.02):
-            gate.release()
-
-    slow = threading.Thread(target=work_slowly)
-    slow.start()
-    lifecycle.stop()
-    slow.join()
-    report = lifecycle.report
-    assert report is not None
-    [record] = report.hooks
-    assert record.outcome == "ok"
-    lost = record.details["lost"]
-    assert 0 < lost < 50
-    assert report.problems == [f"hook 'tasks' lost {lost} task(s)"]
-    assert report.exit_code == 1
-
-
-# On the real server
-
-
-@pytest.mark.shutdown
-def test_accepted_tasks_are_done_when_the_server_has_stopped(serve: Serve) -> None:
-    server = serve("gunicorn", workers=2)
-    with server.client() as client:
-        accepted = [client.post("/tasks", json={"number": n}).json()["id"] for n in range(50)]
-    assert server.stop() == 0
-    done = [record["task"] for record in server.records if record["event"] == "task handled"]
-    assert sorted(done) == sorted(accepted)
+@pytest.fixture
+def app_of_impatient_queue(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have the queue not wait for long until it is unlocked."""
+    monkeypatch.setattr(queue_file, "LOCK_SECONDS", 0.05)

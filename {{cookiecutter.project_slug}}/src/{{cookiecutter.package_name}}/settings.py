@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import sys
+#% if cookiecutter.background == "thread"
+from pathlib import Path
+#% endif
 from typing import Any, Literal
 
 #% if cookiecutter.shutdown_endpoint
@@ -30,6 +33,10 @@ class Settings(BaseSettings):
     port: int = Field(default=8000, ge=0, le=65535)
     web_concurrency: int = Field(default=1, ge=1, le=1024)
     log_level: LogLevel = "info"
+#% if cookiecutter.background == "thread"
+    task_queue_path: Path = Path("tasks.sqlite3")
+    task_queue_length: int = Field(default=100_000, ge=1)
+#% endif
 #% if cookiecutter.shutdown_endpoint
     shutdown_token: SecretStr | None = None
 #% endif

@@ -1,152 +1,89 @@
-"""Background tasks: a queue, and the thread that works on it.
+"""Background tasks: what a task is, how it is done, and what the endpoints need of a queue.
 
-The queue is this process's memory. What is queued is finished at a stop as far as the cleanup
-phase allows; the report counts what is lost.
+A task is done at least once: again when it failed, or when its process was killed meanwhile.
 """
 
 from __future__ import annotations
 
+import json
 import logging
-import threading
-import time
-import uuid
-from collections import deque
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping
+from concurrent.futures import Future
+from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol
-
-from .lifecycle import BackgroundThread
 
 logger = logging.getLogger(__name__)
 
-MAX_QUEUED = 10_000
-MAX_REMEMBERED = 10_000
+MAX_PAYLOAD_BYTES = 64 * 1024
+MAX_ATTEMPTS = 5
+FIRST_RETRY_SECONDS = 1.0
 
 
 def handle_task(task: Task) -> None:
-    """Do the work of one task. Replace this with yours; ``task.id`` is the idempotency key."""
+    """Do the work of one task. Replace this with yours.
+
+    A task that was begun may come again; ``task.id`` stays the same, so it is the key by which to
+    notice what is done already. Whatever this raises is logged, and the task is tried again.
+    """
     logger.info("task handled", extra={"task": task.id})
 
 
-class QueueFullError(RuntimeError):
-    """No more tasks can be accepted now."""
+class PayloadError(ValueError):
+    """The payload cannot be a task's; the message says why."""
 
 
-@dataclass
+class QueueUnavailableError(RuntimeError):
+    """The task cannot be stored now, and has not been; the message says why."""
+
+
+@dataclass(frozen=True)
 class Task:
     """One piece of work, and what has become of it."""
 
     id: str
-    payload: Mapping[str, Any]
+    payload: Mapping[str, Any] = field(repr=False)  # it may be confidential
     status: Literal["queued", "running", "done", "failed"] = "queued"
+    attempts: int = 0
     error: str | None = None
 
 
 class TaskQueue(Protocol):
-    """What the endpoints and the thread need of a queue."""
+    """What the endpoints need of a queue."""
 
     def submit(self, payload: Mapping[str, Any]) -> Task:
-        """Accept a task; raise :class:`QueueFullError` if that is not possible."""
+        """Store a task for good before this returns.
+
+        Raises:
+            PayloadError: no task can have that payload.
+            QueueUnavailableError: it cannot be stored now.
+        """
+
+    def enqueue(self, payload: Mapping[str, Any]) -> Future[Task]:
+        """The same, without a wait: the future has the task, or the exception."""
 
     def get(self, task_id: str) -> Task | None:
-        """The task, or None if it is not known (any more)."""
+        """The task, or None if it is not known (any more).
 
-    def take(self) -> Task | None:
-        """The next queued task, marked as running, or None."""
-
-    def finish(self, task: Task, error: str | None = None) -> None:
-        """Mark *task* as done, or as failed with *error*."""
-
-    def queued(self) -> int:
-        """How many tasks wait."""
-
-    def subscribe(self, wake: Callable[[], None]) -> None:
-        """Have *wake* called whenever a task has been accepted."""
+        Raises:
+            QueueUnavailableError: that cannot be looked up now.
+        """
 
 
-class MemoryTaskQueue:
-    """A :class:`TaskQueue` in this process's memory."""
+def encode_payload(payload: Mapping[str, Any]) -> str:
+    """Write *payload* as JSON.
 
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._queued: deque[Task] = deque()
-        self._known: dict[str, Task] = {}
-        self._finished: deque[Task] = deque()
-        self._subscribers: list[Callable[[], None]] = []
-
-    def submit(self, payload: Mapping[str, Any]) -> Task:
-        """Accept a task; raise :class:`QueueFullError` when 10,000 are waiting."""
-        task = Task(uuid.uuid4().hex, payload)
-        with self._lock:
-            if len(self._queued) >= MAX_QUEUED:
-                raise QueueFullError(f"{MAX_QUEUED} tasks are waiting")
-            self._queued.append(task)
-            self._known[task.id] = task
-        for wake in self._subscribers:
-            wake()
-        return task
-
-    def get(self, task_id: str) -> Task | None:
-        """The task, or None if it is not known (any more)."""
-        return self._known.get(task_id)
-
-    def take(self) -> Task | None:
-        """The next queued task, marked as running, or None."""
-        with self._lock:
-            if not self._queued:
-                return None
-            task = self._queued.popleft()
-            task.status = "running"
-            return task
-
-    def finish(self, task: Task, error: str | None = None) -> None:
-        """Mark *task* as done, or as failed with *error*; forget the oldest of very many."""
-        task.error = error
-        task.status = "done" if error is None else "failed"
-        with self._lock:
-            self._finished.append(task)
-            while len(self._finished) > MAX_REMEMBERED:
-                del self._known[self._finished.popleft().id]
-
-    def queued(self) -> int:
-        """How many tasks wait."""
-        return len(self._queued)
-
-    def subscribe(self, wake: Callable[[], None]) -> None:
-        """Have *wake* called whenever a task has been accepted."""
-        self._subscribers.append(wake)
+    Raises:
+        PayloadError: it is larger than 64 KiB, or not JSON (``NaN`` is not, for one).
+    """
+    try:
+        encoded = json.dumps(payload, allow_nan=False, separators=(",", ":"))
+    except (ValueError, TypeError, RecursionError) as error:
+        raise PayloadError(f"the payload is not JSON: {error}") from None
+    if len(encoded) > MAX_PAYLOAD_BYTES:
+        raise PayloadError(f"the payload has {len(encoded)} bytes, more than {MAX_PAYLOAD_BYTES}")
+    return encoded
 
 
-class TaskThread(BackgroundThread, name="tasks"):
-    """Works on a queue, one task after the other."""
-
-    def __init__(self, queue: TaskQueue) -> None:
-        super().__init__()
-        self._queue = queue
-        queue.subscribe(self.wake)
-
-    def handle(self) -> None:
-        """Do the next task, or wait for one."""
-        if not self._work_on_next():
-            self.wait()
-
-    def shutdown(self) -> dict[str, int]:
-        """Finish what is queued, as long as there is time; it would be lost."""
-        give_up = time.monotonic() + self.timeout * 0.8
-        finished = 0
-        while time.monotonic() < give_up and self._work_on_next():
-            finished += 1
-        return {"finished": finished, "lost": self._queue.queued()}
-
-    def _work_on_next(self) -> bool:
-        task = self._queue.take()
-        if task is None:
-            return False
-        try:
-            handle_task(task)
-        except Exception as error:
-            logger.exception("task failed", extra={"task": task.id})
-            self._queue.finish(task, f"{type(error).__name__}: {error}")
-        else:
-            self._queue.finish(task)
-        return True
+def retry_pause(attempts: int) -> float:
+    """How long to wait after so many attempts have failed, in seconds: 1, 2, 4, 8."""
+    return FIRST_RETRY_SECONDS * 2.0 ** (attempts - 1)

@@ -4,10 +4,15 @@ from __future__ import annotations
 
 from fastapi import FastAPI
 
+#% if cookiecutter.background == "thread"
+from .lifecycle import Hook, Lifecycle
+#% else
 from .lifecycle import Lifecycle
+#% endif
 from .settings import Settings, load_settings
 #% if cookiecutter.background == "thread"
-from .tasks import MemoryTaskQueue, TaskThread
+from .sqlite_queue import SqliteTaskQueue
+from .task_thread import TaskThread
 #% endif
 from .web.health import router as health
 from .web.lifespan import lifespan, track_in_flight
@@ -38,9 +43,12 @@ def create_app(settings: Settings | None = None) -> FastAPI:
 
     app.include_router(health)
 #% if cookiecutter.background == "thread"
-    queue = MemoryTaskQueue()
+    queue = SqliteTaskQueue(settings.task_queue_path, max_queued=settings.task_queue_length)
     app.state.tasks = queue
-    lifecycle.append(TaskThread(queue))
+    lifecycle.append(Hook("task-queue", start=queue.open, stop=queue.close))
+    lifecycle.append(
+        TaskThread(queue, draining=lifecycle.drain_begun.is_set, timeout=settings.budget.cleanup)
+    )
     app.include_router(tasks)
 #% endif
 #% if cookiecutter.shutdown_endpoint

@@ -4,10 +4,15 @@ from __future__ import annotations
 
 from flask import Flask
 
+#% if cookiecutter.background == "thread"
+from .lifecycle import Hook, Lifecycle, WsgiInFlight
+#% else
 from .lifecycle import Lifecycle, WsgiInFlight
+#% endif
 from .settings import Settings, load_settings
 #% if cookiecutter.background == "thread"
-from .tasks import MemoryTaskQueue, TaskThread
+from .sqlite_queue import SqliteTaskQueue
+from .task_thread import TaskThread
 #% endif
 from .web.health import blueprint as health
 #% if cookiecutter.shutdown_endpoint
@@ -34,9 +39,12 @@ def create_app(settings: Settings | None = None) -> Flask:
 
     app.register_blueprint(health)
 #% if cookiecutter.background == "thread"
-    queue = MemoryTaskQueue()
+    queue = SqliteTaskQueue(settings.task_queue_path, max_queued=settings.task_queue_length)
     app.extensions["tasks"] = queue
-    lifecycle.append(TaskThread(queue))
+    lifecycle.append(Hook("task-queue", start=queue.open, stop=queue.close))
+    lifecycle.append(
+        TaskThread(queue, draining=lifecycle.drain_begun.is_set, timeout=settings.budget.cleanup)
+    )
     app.register_blueprint(tasks)
 #% endif
 #% if cookiecutter.shutdown_endpoint

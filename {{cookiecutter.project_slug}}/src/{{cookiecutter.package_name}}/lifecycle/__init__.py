@@ -7,7 +7,7 @@ is the base class for threads of your own.
 
 from .background import BackgroundThread
 from .budget import Budget, BudgetError
-from .hooks import Hook, HookRecord, Resource, StartError
+from .hooks import Hook, HookRecord, Resource, StartError, seconds_left
 from .inflight import AsgiInFlight, InFlight, WsgiInFlight
 from .moment import Moment
 from .report import Report
@@ -28,4 +28,5 @@ __all__ = [
     "StartError",
     "State",
     "WsgiInFlight",
+    "seconds_left",
 ]

@@ -105,19 +105,32 @@ class BackgroundThread(ABC):
             raise self._failure
 
     def stop(self) -> object:
-        """Tell the thread to stop, and return when it has.
+        """Tell the thread to stop, and return what :meth:`shutdown` has returned.
 
         Raises:
             Exception: whatever :meth:`shutdown` raised.
         """
+        self.ask_to_stop()
+        self.join()
+        return self._result
+
+    def ask_to_stop(self) -> None:
+        """Tell the thread to stop, without waiting for it."""
         with self._condition:
             self._stopping = True
             self._condition.notify_all()
+
+    def join(self, seconds: float | None = None) -> bool:
+        """Wait for at most *seconds* until the thread has ended, and return whether it has.
+
+        Raises:
+            Exception: whatever :meth:`shutdown` raised.
+        """
         if self._thread is not None:
-            self._thread.join()
+            self._thread.join(seconds)
         if self._failure is not None:
             raise self._failure
-        return self._result
+        return self._thread is None or not self._thread.is_alive()
 
     def _run(self) -> None:
         try:

@@ -8,6 +8,7 @@ import logging
 import threading
 import time
 from collections.abc import Awaitable, Callable, Mapping
+from contextvars import ContextVar
 from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol
 
@@ -15,8 +16,19 @@ from .report import stacks
 
 logger = logging.getLogger(__name__)
 
+_deadline: ContextVar[float | None] = ContextVar("deadline", default=None)
+
 Action = Callable[[], object]
 Wait = Callable[[float, Callable[[], bool]], None]
+
+
+def seconds_left() -> float:
+    """How long the hook that asks may still take; where no hook does, as long as a lock can wait.
+
+    That may be less than its timeout: a stop has one deadline, which all hooks share.
+    """
+    deadline = _deadline.get()
+    return threading.TIMEOUT_MAX if deadline is None else deadline - time.monotonic()
 
 
 class StartError(RuntimeError):
@@ -125,7 +137,7 @@ class Hooks:
         return HookRecord(name, "ok", took, details=details)
 
     def _call(self, name: str, action: Action, seconds: float) -> _Call:
-        call = _Call(name, action, self.loop, self._wake)
+        call = _Call(name, action, time.monotonic() + seconds, self.loop, self._wake)
         call.start()
         self._wait(seconds, lambda: call.finished)
         if not call.finished:
@@ -140,11 +152,13 @@ class _Call(threading.Thread):
         self,
         name: str,
         action: Action,
+        deadline: float,
         loop: asyncio.AbstractEventLoop | None,
         wake: Callable[[], None],
     ) -> None:
         super().__init__(name=f"hook-{name}", daemon=True)
         self._action = action
+        self._deadline = deadline
         self._loop = loop
         self._wake = wake
         self._cancel: Callable[[], object] = lambda: None
@@ -166,6 +180,7 @@ class _Call(threading.Thread):
         self._cancel()
 
     def run(self) -> None:
+        _deadline.set(self._deadline)
         try:
             result = self._action()
             if inspect.isawaitable(result):

@@ -1,0 +1,495 @@
+"""The queue in its file, shared by processes that end in every way, and the thread on it."""
+
+from __future__ import annotations
+
+import signal
+import sqlite3
+import statistics
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from itertools import chain
+from pathlib import Path
+from queue import SimpleQueue
+
+import pytest
+
+from {{ cookiecutter.package_name }} import queue_file, sqlite_queue, tasks
+from {{ cookiecutter.package_name }}.lifecycle import Budget, Lifecycle, background
+from {{ cookiecutter.package_name }}.queue_file import QueueFileError
+from {{ cookiecutter.package_name }}.sqlite_queue import SqliteTaskQueue
+from {{ cookiecutter.package_name }}.task_thread import TaskThread
+from {{ cookiecutter.package_name }}.tasks import (
+    MAX_ATTEMPTS,
+    QueueUnavailableError,
+    Task,
+    TaskQueue,
+    retry_pause,
+)
+
+from .servers import PROJECT
+from .threads import in_thread
+
+OTHER_PROCESS = """
+import sys
+from pathlib import Path
+from {{ cookiecutter.package_name }}.sqlite_queue import SqliteTaskQueue
+
+queue = SqliteTaskQueue(Path(sys.argv[1]))
+queue.open()
+"""
+TAKE_ALL = """
+while task := queue.take():
+    print(task.id, flush=True)
+    queue.acknowledge(task)
+"""
+TAKE_ONE_AND_WAIT = """
+print(queue.take().id, flush=True)
+sys.stdin.read()
+"""
+SUBMIT_WHEN_TOLD = """
+print("open", flush=True)
+sys.stdin.readline()
+queue.submit({})
+sys.stdin.read()
+"""
+
+Open = Callable[[], SqliteTaskQueue]
+
+
+@pytest.fixture
+def open_queue(task_queue_path: Path) -> Iterator[Open]:
+    """Opens the queue, as one more process would; all are closed at the end."""
+    queues: list[SqliteTaskQueue] = []
+
+    def open_one_more() -> SqliteTaskQueue:
+        queue = SqliteTaskQueue(task_queue_path)
+        queue.open()
+        queues.append(queue)
+        return queue
+
+    yield open_one_more
+    for queue in queues:
+        queue.close()
+
+
+@pytest.fixture
+def queue(open_queue: Open) -> SqliteTaskQueue:
+    """The queue."""
+    return open_queue()
+
+
+def other_process(path: Path, code: str) -> subprocess.Popen[str]:
+    """Another process that has the queue open, until it is told to end."""
+    return subprocess.Popen(
+        [sys.executable, "-c", OTHER_PROCESS + code, str(path)],
+        cwd=PROJECT,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+
+
+def first_line(process: subprocess.Popen[str]) -> str:
+    """What it has printed."""
+    assert process.stdout is not None
+    return process.stdout.readline().strip()
+
+
+def end(process: subprocess.Popen[str], signum: int = signal.SIGTERM) -> None:
+    """End it, and wait for that."""
+    process.send_signal(signum)
+    process.communicate(timeout=10)
+
+
+def take(queue: SqliteTaskQueue) -> Task:
+    """Take a task that must be there."""
+    task = queue.take()
+    assert task is not None
+    return task
+
+
+def status(queue: TaskQueue, task_id: str) -> tuple[str, int, str | None]:
+    """What has become of a task."""
+    task = queue.get(task_id)
+    assert task is not None
+    return task.status, task.attempts, task.error
+
+
+# Taking, and what may follow
+
+
+def test_tasks_are_taken_in_order_with_their_payload(queue: SqliteTaskQueue) -> None:
+    payloads = [{"number": number, "text": "ü\ud800\0"} for number in range(3)]
+    ids = [queue.submit(payload).id for payload in payloads]
+    taken = [take(queue) for _ in ids]
+    assert [task.id for task in taken] == ids
+    assert [task.payload for task in taken] == payloads
+    assert {(task.status, task.attempts) for task in taken} == {("running", 1)}
+    assert queue.take() is None
+
+
+def test_an_acknowledged_task_is_done(queue: SqliteTaskQueue) -> None:
+    task_id = queue.submit({}).id
+    queue.acknowledge(take(queue))
+    assert status(queue, task_id) == ("done", 1, None)
+    assert queue.counts() == {"queued": 0, "running": 0, "done": 1, "failed": 0}
+
+
+def test_a_task_that_failed_waits_for_a_growing_pause(queue: SqliteTaskQueue) -> None:
+    task_id = queue.submit({}).id
+    queue.fail(take(queue), "broken")
+    assert status(queue, task_id) == ("queued", 1, "broken")
+    assert queue.take() is None
+    due = queue.seconds_until_due()
+    assert due is not None
+    assert 0.5 < due <= 1
+    assert [retry_pause(attempts) for attempts in range(1, MAX_ATTEMPTS)] == [1, 2, 4, 8]
+
+
+def test_a_task_that_fails_each_time_is_kept_with_its_error(
+    queue: SqliteTaskQueue, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tasks, "FIRST_RETRY_SECONDS", 0)
+    task_id = queue.submit({}).id
+    for attempt in range(MAX_ATTEMPTS):
+        queue.fail(take(queue), f"broken {attempt}")
+    assert status(queue, task_id) == ("failed", 5, "broken 4")
+    assert queue.take() is None
+    assert queue.counts()["failed"] == 1
+
+
+def test_a_task_that_was_handed_back_is_as_if_never_taken(queue: SqliteTaskQueue) -> None:
+    task_id = queue.submit({}).id
+    task = take(queue)
+    assert queue.hand_back(task)
+    assert status(queue, task_id) == ("queued", 0, None)
+    assert not queue.hand_back(task)
+
+
+def test_who_has_lost_the_lease_cannot_end_the_task(open_queue: Open) -> None:
+    one, other = open_queue(), open_queue()
+    task_id = one.submit({}).id
+    task = take(one)
+    one.hand_back(task)
+    take(other)
+    one.acknowledge(task)
+    one.fail(task, "too late")
+    assert status(one, task_id) == ("running", 1, None)
+
+
+def test_old_tasks_are_forgotten_and_failed_ones_later(
+    queue: SqliteTaskQueue, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    done, failed = queue.submit({}).id, queue.submit({}).id
+    queue.acknowledge(take(queue))
+    monkeypatch.setattr(sqlite_queue, "MAX_ATTEMPTS", 1)
+    queue.fail(take(queue), "broken")
+    waiting = queue.submit({}).id
+    queue.tidy()
+    assert queue.get(done)
+    monkeypatch.setattr(sqlite_queue, "KEEP_SECONDS", {"done": -1, "failed": 60})
+    queue.tidy()
+    assert queue.get(done) is None
+    assert queue.get(failed)
+    monkeypatch.setattr(sqlite_queue, "KEEP_SECONDS", {"done": -1, "failed": -1})
+    queue.tidy()
+    assert queue.get(failed) is None
+    assert queue.get(waiting)
+    assert queue.counts() == {"queued": 1, "running": 0, "done": 0, "failed": 0}
+
+
+# The file
+
+
+def test_the_file_and_its_folder_are_private(queue: SqliteTaskQueue, task_queue_path: Path) -> None:
+    queue.submit({})
+    files = [file for file in task_queue_path.parent.iterdir() if file.is_file()]
+    assert len(files) == 3  # with the log and its index
+    assert {file.stat().st_mode & 0o777 for file in files} == {0o600}
+    folder = task_queue_path.with_name(f"{task_queue_path.name}-processes")
+    assert folder.stat().st_mode & 0o777 == 0o700
+
+
+def test_each_commit_is_synced_to_the_disk(queue: SqliteTaskQueue) -> None:
+    with queue._accepting as sql:
+        assert sql.execute("PRAGMA journal_mode").fetchone() == ("wal",)
+        assert sql.execute("PRAGMA synchronous").fetchone() == (2,)  # FULL
+
+
+def open_file(path: Path) -> None:
+    """Open the queue, which fails."""
+    SqliteTaskQueue(path).open()
+
+
+def test_a_file_that_is_no_queue_is_refused_and_left_alone(task_queue_path: Path) -> None:
+    task_queue_path.write_bytes(b"my diary, which happens to be here" * 1000)
+    before = task_queue_path.read_bytes()
+    with pytest.raises(QueueFileError, match=r"^TASK_QUEUE_PATH, .*: file is not a database$"):
+        open_file(task_queue_path)
+    assert task_queue_path.read_bytes() == before
+
+
+def test_another_programs_database_is_refused_and_left_alone(task_queue_path: Path) -> None:
+    other = sqlite3.connect(task_queue_path)
+    other.execute("CREATE TABLE diary (day TEXT)")
+    other.close()
+    before = task_queue_path.read_bytes()
+    with pytest.raises(QueueFileError, match="this is another program's database"):
+        open_file(task_queue_path)
+    assert task_queue_path.read_bytes() == before
+
+
+def test_a_newer_versions_file_is_refused_and_left_alone(
+    open_queue: Open, task_queue_path: Path
+) -> None:
+    task_id = open_queue().submit({}).id
+    newer = sqlite3.connect(task_queue_path)
+    newer.execute("PRAGMA user_version = 2")
+    newer.close()
+    with pytest.raises(QueueFileError, match=r"a newer version \(2\) of this service"):
+        open_file(task_queue_path)
+    newer = sqlite3.connect(task_queue_path)
+    assert newer.execute("SELECT id FROM tasks").fetchall() == [(task_id,)]
+    newer.close()
+
+
+def test_a_damaged_file_is_refused_and_left_alone(task_queue_path: Path) -> None:
+    queue = SqliteTaskQueue(task_queue_path)
+    queue.open()
+    for _ in range(200):
+        queue.submit({"text": "x" * 500})
+    queue.close()
+    content = bytearray(task_queue_path.read_bytes())
+    content[8192:40_960] = b"\xff" * (40_960 - 8192)
+    task_queue_path.write_bytes(content)
+    with pytest.raises(QueueFileError, match="damaged|malformed"):
+        open_file(task_queue_path)
+    assert task_queue_path.read_bytes() == content
+
+
+def test_a_folder_that_is_not_there_is_named(task_queue_path: Path) -> None:
+    path = task_queue_path.parent / "missing" / "tasks.sqlite3"
+    with pytest.raises(QueueFileError, match=rf"^TASK_QUEUE_PATH, {path}: No such file"):
+        open_file(path)
+
+
+def test_a_closed_queue_accepts_nothing(task_queue_path: Path) -> None:
+    queue = SqliteTaskQueue(task_queue_path)
+    with pytest.raises(QueueUnavailableError, match="closed"):
+        queue.submit({})
+    queue.open()
+    queue.close()
+    with pytest.raises(QueueUnavailableError, match="closed"):
+        queue.submit({})
+
+
+# Several processes
+
+
+def test_a_living_process_keeps_its_task_and_a_killed_one_does_not(
+    queue: SqliteTaskQueue, task_queue_path: Path
+) -> None:
+    task_id = queue.submit({}).id
+    other = other_process(task_queue_path, TAKE_ONE_AND_WAIT)
+    assert first_line(other) == task_id
+    queue.tidy()
+    assert status(queue, task_id) == ("running", 1, None)
+    end(other, signal.SIGKILL)
+    queue.tidy()
+    assert status(queue, task_id) == ("queued", 1, "its process died")
+    queue.acknowledge(take(queue))
+    assert status(queue, task_id) == ("done", 2, None)
+
+
+def test_a_task_that_kills_each_of_its_processes_is_given_up(
+    queue: SqliteTaskQueue, task_queue_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sqlite_queue, "MAX_ATTEMPTS", 1)
+    task_id = queue.submit({}).id
+    other = other_process(task_queue_path, TAKE_ONE_AND_WAIT)
+    first_line(other)
+    end(other, signal.SIGKILL)
+    queue.tidy()
+    assert status(queue, task_id) == ("failed", 1, "its process died")
+    assert queue.take() is None
+
+
+def test_a_task_is_told_to_other_processes_at_once(
+    queue: SqliteTaskQueue, task_queue_path: Path
+) -> None:
+    woken = threading.Event()
+    queue.subscribe(woken.set)
+    other = other_process(task_queue_path, SUBMIT_WHEN_TOLD)
+    assert first_line(other) == "open"
+    assert not woken.is_set()
+    assert other.stdin is not None
+    other.stdin.write("go\n")
+    other.stdin.flush()
+    assert woken.wait(5)
+    end(other)
+
+
+def test_many_processes_take_each_task_once(queue: SqliteTaskQueue, task_queue_path: Path) -> None:
+    ids = [future.result().id for future in [queue.enqueue({"n": n}) for n in range(400)]]
+    others = [other_process(task_queue_path, TAKE_ALL) for _ in range(4)]
+    taken = [other.communicate(timeout=30)[0].split() for other in others]
+    assert sorted(chain.from_iterable(taken)) == sorted(ids)
+    assert queue.counts() == {"queued": 0, "running": 0, "done": 400, "failed": 0}
+
+
+def test_tasks_are_counted_as_they_are(queue: SqliteTaskQueue, task_queue_path: Path) -> None:
+    for future in [queue.enqueue({}) for _ in range(20)]:
+        future.result()
+    queue.acknowledge(take(queue))
+    queue.fail(take(queue), "broken")
+    queue.hand_back(take(queue))
+    take(queue)
+    sql = sqlite3.connect(task_queue_path)
+    counted = dict(sql.execute("SELECT status, count(*) FROM tasks GROUP BY status"))
+    sql.close()
+    assert {name: n for name, n in queue.counts().items() if n} == counted
+    assert counted == {"queued": 18, "running": 1, "done": 1}
+
+
+# The thread
+
+
+@pytest.fixture
+def draining() -> threading.Event:
+    """Whether the process drains."""
+    return threading.Event()
+
+
+@pytest.fixture
+def thread(queue: SqliteTaskQueue, draining: threading.Event) -> Iterator[TaskThread]:
+    """A thread that works on the queue, not started."""
+    thread = TaskThread(queue, draining=draining.is_set, timeout=5)
+    yield thread
+    thread.ask_to_stop()
+    thread.join(5)
+
+
+@pytest.fixture
+def begun(monkeypatch: pytest.MonkeyPatch) -> SimpleQueue[Task]:
+    """The tasks that were begun, in place of the work."""
+    begun: SimpleQueue[Task] = SimpleQueue()
+    monkeypatch.setattr(tasks, "handle_task", begun.put)
+    return begun
+
+
+@pytest.fixture
+def gate(monkeypatch: pytest.MonkeyPatch, begun: SimpleQueue[Task]) -> Iterator[threading.Event]:
+    """Holds tasks that have begun, until it is set."""
+    gate = threading.Event()
+
+    def handle_task(task: Task) -> None:
+        begun.put(task)
+        gate.wait(10)
+
+    monkeypatch.setattr(tasks, "handle_task", handle_task)
+    yield gate
+    gate.set()
+
+
+def test_a_task_is_picked_up_within_20_ms(
+    queue: SqliteTaskQueue, thread: TaskThread, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begun: SimpleQueue[float] = SimpleQueue()
+    monkeypatch.setattr(tasks, "handle_task", lambda task: begun.put(time.monotonic()))
+    thread.start()
+    seconds = []
+    for _ in range(9):
+        queue.submit({})
+        accepted = time.monotonic()
+        seconds.append(begun.get(timeout=5) - accepted)
+    assert statistics.median(seconds) < 0.02  # one of them may meet a busy machine
+
+
+def test_a_draining_process_begins_no_task(
+    queue: SqliteTaskQueue,
+    thread: TaskThread,
+    draining: threading.Event,
+    begun: SimpleQueue[Task],
+) -> None:
+    thread.start()
+    queue.submit({})
+    begun.get(timeout=5)
+    draining.set()
+    queue.submit({})
+    assert thread.stop() == {"done": 1, "handed_back": 0, "remaining": 1}
+    assert begun.empty()
+
+
+def test_the_running_task_is_finished_at_a_stop(
+    queue: SqliteTaskQueue, thread: TaskThread, begun: SimpleQueue[Task], gate: threading.Event
+) -> None:
+    thread.start()
+    ids = [queue.submit({}).id for _ in range(2)]
+    begun.get(timeout=5)
+    thread.ask_to_stop()
+    gate.set()
+    assert thread.stop() == {"done": 1, "handed_back": 0, "remaining": 1}
+    assert [status(queue, task_id) for task_id in ids] == [("done", 1, None), ("queued", 0, None)]
+
+
+def test_a_task_that_takes_longer_is_handed_back_and_nothing_is_lost(
+    queue: SqliteTaskQueue, thread: TaskThread, begun: SimpleQueue[Task], gate: threading.Event
+) -> None:
+    lifecycle = Lifecycle(Budget.derive(30, drain=0, requests=1, cleanup=0.5))
+    lifecycle.append(thread)
+    in_thread(lifecycle.start)
+    task_id = queue.submit({}).id
+    begun.get(timeout=5)
+    lifecycle.stop()
+    report = lifecycle.report
+    assert report is not None
+    [record] = report.hooks
+    assert (record.outcome, record.details["handed_back"]) == ("ok", 1)
+    assert report.exit_code == 0
+    assert status(queue, task_id) == ("queued", 0, None)
+
+
+def test_a_task_that_wants_to_end_the_process_only_fails(
+    queue: SqliteTaskQueue, thread: TaskThread, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tried = threading.Event()
+
+    def exit_at_once(task: Task) -> None:
+        tried.set()
+        raise SystemExit(7)
+
+    monkeypatch.setattr(tasks, "handle_task", exit_at_once)
+    thread.start()
+    task_id = queue.submit({}).id
+    assert tried.wait(5)
+    assert thread.stop()["done"] == 0
+    assert status(queue, task_id) == ("queued", 1, "SystemExit: 7")
+
+
+def test_a_result_that_cannot_be_stored_is_stored_later(
+    task_queue_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    begun: SimpleQueue[Task],
+    gate: threading.Event,
+) -> None:
+    monkeypatch.setattr(queue_file, "LOCK_SECONDS", 0.01)
+    failed = threading.Event()
+    monkeypatch.setattr(background.logger, "exception", lambda *_, **__: failed.set())
+    queue = SqliteTaskQueue(task_queue_path)
+    queue.open()
+    thread = TaskThread(queue, draining=lambda: False, timeout=5)
+    thread.start()
+    task_id = queue.submit({}).id
+    begun.get(timeout=5)
+    other = sqlite3.connect(task_queue_path, isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")
+    gate.set()
+    assert failed.wait(5)
+    other.execute("ROLLBACK")
+    other.close()
+    assert thread.stop() == {"done": 1, "handed_back": 0, "remaining": 0}
+    assert status(queue, task_id) == ("done", 1, None)
+    queue.close()

@@ -1,0 +1,171 @@
+"""What was accepted with 202 is done, whatever ends the processes: on the real server."""
+
+from __future__ import annotations
+
+import os
+import resource
+import signal
+import threading
+from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import httpx
+import pytest
+
+from .barrier import Barrier
+from .conftest import Serve
+from .servers import ServerProcess
+
+pytestmark = pytest.mark.shutdown
+
+APP = "tests.traced_tasks:app"
+
+
+def traced(event: str, *servers: ServerProcess) -> Counter[str]:
+    """How often each task has begun or ended."""
+    records = [record for server in servers for record in server.records]
+    return Counter(record["task"] for record in records if record["event"] == f"task {event}")
+
+
+def submit_until_refused(server: ServerProcess, enough: threading.Event) -> list[str]:
+    """Submit tasks one after the other; the ids of those that were accepted."""
+    accepted: list[str] = []
+    with server.client() as client:
+        while len(accepted) < 1000:
+            try:
+                response = client.post("/tasks", json={})
+            except httpx.TransportError:
+                break
+            if response.status_code == 202:
+                accepted.append(response.json()["id"])
+            if len(accepted) == 20:
+                enough.set()
+    return accepted
+
+
+def kill_all(server: ServerProcess) -> None:
+    """Kill the master first, which would start new workers."""
+    for pid in (server.pid, *server.worker_pids):
+        os.kill(pid, signal.SIGKILL)
+
+
+ENDS = {
+    "TERM": lambda server: server.signal(signal.SIGTERM),
+    "the master is killed": lambda server: server.signal(signal.SIGKILL),
+    "all are killed": kill_all,
+}
+
+
+@pytest.mark.parametrize("end", ENDS)
+def test_every_accepted_task_is_done_after_a_restart(serve: Serve, end: str) -> None:
+    first = serve("gunicorn", APP, workers=2)
+    enough = threading.Event()
+    with ThreadPoolExecutor(4) as clients:
+        submitting = [clients.submit(submit_until_refused, first, enough) for _ in range(4)]
+        assert enough.wait(10)
+        ENDS[end](first)
+        accepted = {task_id for each in submitting for task_id in each.result()}
+    first.wait()
+    second = serve("gunicorn", APP, workers=2)
+    second.wait_until(lambda: accepted <= traced("ended", first, second).keys(), 20, "all tasks")
+    if end == "TERM":
+        assert max(traced("begun", first, second).values()) == 1, "none is begun twice"
+
+
+def test_the_tasks_of_a_killed_worker_are_done_without_a_restart(
+    serve: Serve, barrier: Barrier
+) -> None:
+    server = serve("gunicorn", APP)
+    with server.client() as client:
+        accepted = [
+            client.post("/tasks", json={"port": barrier.port}).json()["id"] for _ in range(2)
+        ]
+    barrier.wait_for_arrivals()
+    server.signal(signal.SIGKILL, server.worker_pids[0])
+    barrier.wait_for_arrivals()
+    barrier.release()
+    barrier.wait_for_arrivals()
+    barrier.release()
+    server.wait_until(lambda: traced("ended", server).keys() == set(accepted), 10, "both tasks")
+    assert traced("begun", server) == {accepted[0]: 2, accepted[1]: 1}
+
+
+def test_a_running_task_is_finished_before_the_process_ends(serve: Serve, barrier: Barrier) -> None:
+    server = serve("gunicorn", APP)
+    with server.client() as client:
+        client.post("/tasks", json={"port": barrier.port})
+    barrier.wait_for_arrivals()
+    server.signal(signal.SIGTERM)
+    server.wait_for_log("signal received")
+    barrier.release()
+    assert server.wait() == 0
+    [report] = server.reports
+    assert report["hooks"][0]["details"] == {"done": 1, "handed_back": 0, "remaining": 0}
+
+
+def test_a_task_that_outlasts_the_stop_is_handed_back(serve: Serve, barrier: Barrier) -> None:
+    first = serve("gunicorn", APP, SHUTDOWN_CLEANUP_SECONDS="0.5")
+    with first.client() as client:
+        task_id = client.post("/tasks", json={"port": barrier.port}).json()["id"]
+    barrier.wait_for_arrivals()
+    assert first.stop() == 0
+    [report] = first.reports
+    assert report["hooks"][0]["details"] == {"done": 0, "handed_back": 1, "remaining": 1}
+    second = serve("gunicorn", APP)
+    barrier.wait_for_arrivals()
+    barrier.release()
+    second.wait_until(lambda: traced("ended", second)[task_id] == 1, 10, "the task")
+
+
+def test_tasks_are_accepted_during_the_drain_for_the_next_process(
+    serve: Serve, barrier: Barrier
+) -> None:
+    server = serve("gunicorn", APP, SHUTDOWN_DRAIN_SECONDS="1")
+    server.signal(signal.SIGTERM)
+    server.wait_for_log("draining")
+    response = server.get("/readyz")
+    assert response.status_code == 503
+    with server.client() as client:
+        assert client.post("/tasks", json={}).status_code == 202
+    assert server.wait() == 0
+    assert server.reports[0]["hooks"][0]["details"]["remaining"] == 1
+    assert not traced("begun", server)
+
+
+def test_a_busy_worker_leaves_the_next_task_to_an_idle_one(serve: Serve, barrier: Barrier) -> None:
+    server = serve("gunicorn", APP, workers=2)
+    with server.client() as client:  # one connection, so both tasks come to the same worker
+        for _ in range(2):
+            client.post("/tasks", json={"port": barrier.port})
+            barrier.wait_for_arrivals()
+    barrier.release()
+    assert server.stop() == 0
+    done = sorted(report["hooks"][0]["details"]["done"] for report in server.reports)
+    assert done == [1, 1]
+
+
+def test_a_full_disk_is_told_and_loses_nothing(serve: Serve) -> None:
+    server = serve("gunicorn", APP)
+    [worker] = server.worker_pids
+    limit = resource.prlimit(worker, resource.RLIMIT_FSIZE)
+    large = {"text": "x" * 60_000}
+    with server.client() as client:
+        accepted = [client.post("/tasks", json={}).json()["id"]]
+        resource.prlimit(worker, resource.RLIMIT_FSIZE, (100_000, limit[1]))
+        responses = [client.post("/tasks", json=large) for _ in range(4)]
+        resource.prlimit(worker, resource.RLIMIT_FSIZE, limit)
+        responses.append(client.post("/tasks", json=large))
+    refused = [response for response in responses if response.status_code != 202]
+    assert {(r.status_code, r.headers["Retry-After"]) for r in refused} == {(503, "1")}
+    assert responses[-1].status_code == 202
+    accepted += [r.json()["id"] for r in responses if r.status_code == 202]
+    server.wait_until(lambda: traced("ended", server).keys() == set(accepted), 20, "all tasks")
+
+
+def test_a_damaged_queue_ends_the_start_with_one_clear_line(
+    serve: Serve, task_queue_path: Path
+) -> None:
+    task_queue_path.write_text("my diary" * 1000)
+    with pytest.raises(AssertionError, match="TASK_QUEUE_PATH, .*: file is not a database"):
+        serve("gunicorn", APP)
