@@ -19,7 +19,7 @@ PACKAGE = f"src/{ANSWERS['package_name']}"
 REMOVED: list[tuple[bool, list[str]]] = [
     (
         ANSWERS["background"] == "none",
-        [f"{PACKAGE}/tasks.py", f"{PACKAGE}/web/tasks.py", "tests/test_tasks.py"],
+        [f"{PACKAGE}/tasks.py", f"{PACKAGE}/web/tasks.py"],
     ),
     (
         ANSWERS["background"] != "celery",
@@ -34,6 +34,7 @@ REMOVED: list[tuple[bool, list[str]]] = [
             f"{PACKAGE}/task_thread.py",
             "tests/test_sqlite_queue.py",
             "tests/test_task_survival.py",
+            "tests/test_tasks.py",
             "tests/traced_tasks.py",
         ],
     ),

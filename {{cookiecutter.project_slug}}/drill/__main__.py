@@ -10,6 +10,9 @@ import os
 import shlex
 import signal
 import sys
+#% if cookiecutter.background == "thread"
+import tempfile
+#% endif
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -48,7 +51,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     screen = Screen(console)
     drill = replace_replicas if plan.replicas else stop_one_service
     try:
+#% if cookiecutter.background == "thread"
+        with _interruptible_once(), _own_task_queue():
+#% else
         with _interruptible_once():
+#% endif
             verdict = Verdict(drill(plan, screen))
     except KeyboardInterrupt:
         console.print("interrupted: everything has been stopped")
@@ -68,6 +75,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 0 if verdict.ok else 1
 
 
+#% if cookiecutter.background == "thread"
+@contextmanager
+def _own_task_queue() -> Iterator[None]:
+    """Keep the drill's tasks out of the queue of a service that is in use."""
+    with tempfile.TemporaryDirectory() as folder:
+        os.environ["TASK_QUEUE_PATH"] = str(Path(folder, "tasks.sqlite3"))
+        yield
+
+
+#% endif
 def parse(arguments: Sequence[str] | None = None) -> Plan:
     """Read the options.
 

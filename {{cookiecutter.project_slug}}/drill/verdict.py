@@ -226,12 +226,14 @@ def _group_as_dict(group: Group) -> dict[str, Any]:
 
 
 def _tasks(stops: Iterable[Stop]) -> Counter[str]:
-    """What hooks have counted at their stop, such as tasks finished, handed back and lost."""
+    """What hooks have counted at their stop, such as tasks done, handed back and remaining."""
     counts: Counter[str] = Counter()
     for stop in stops:
         for worker in stop.workers:
             for hook in worker.report["hooks"]:
                 for name, value in hook["details"].items():
-                    if isinstance(value, int) and not isinstance(value, bool):
-                        counts[name] += value
+                    if isinstance(value, bool) or not isinstance(value, int):
+                        continue
+                    # All workers see the same tasks that remain.
+                    counts[name] = value if name == "remaining" else counts[name] + value
     return counts

@@ -15,6 +15,7 @@ from {{ cookiecutter.package_name }}.lifecycle import (
     HookRecord,
     Lifecycle,
     StartError,
+    seconds_left,
 )
 
 from .threads import in_thread
@@ -147,6 +148,21 @@ def test_one_may_take_what_the_others_do_not_claim() -> None:
         cleanup=0.6,
     )
     assert outcomes(records) == [("slow", "ok"), ("quick", "ok")]
+
+
+def test_each_knows_how_long_it_may_still_take() -> None:
+    left = []
+
+    async def on_an_event_loop() -> None:
+        left.append(seconds_left())
+
+    live(
+        Hook("unhurried", stop=lambda: left.append(seconds_left()), timeout=0.1),
+        Hook("async", stop=on_an_event_loop, timeout=0.1),
+        Hook("greedy", stop=lambda: left.append(seconds_left())),
+        cleanup=0.6,
+    )
+    assert left == [pytest.approx(seconds, abs=0.09) for seconds in (0.4, 0.1, 0.1)]
 
 
 def test_what_a_stop_returns_goes_into_the_report() -> None:
