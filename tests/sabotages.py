@@ -398,7 +398,7 @@ BACKGROUND = [
     Sabotage(
         "a background thread is not waited for",
         f"{LIFECYCLE}/background.py",
-        "            self._thread.join()",
+        "            self._thread.join(seconds)",
         "            pass",
         "tests/test_background_thread.py::test_it_starts_up_handles_and_shuts_down_in_its_own_thread",
         FLASK,
@@ -489,8 +489,7 @@ TASKS = [
         "        self._submissions.put(submission)\n",
         "        self._submissions.put(Submission(task, submission.payload, Future()))\n"
         "        submission.stored.set_result(task)\n",
-        "tests/test_tasks.py::"
-        "test_a_queue_that_another_program_has_locked_asks_to_come_back_later",
+        "tests/test_tasks.py::test_a_queue_that_another_program_has_locked_asks_to_come_back_later",
     ),
     Sabotage(
         "accepted tasks do not survive a failure of the power",
@@ -513,8 +512,7 @@ TASKS = [
         f"{PACKAGE}/presence.py",
         "                return False\n",
         "                return True\n",
-        "tests/test_task_survival.py::"
-        "test_the_tasks_of_a_killed_worker_are_done_without_a_restart",
+        "tests/test_task_survival.py::test_the_tasks_of_a_killed_worker_are_done_without_a_restart",
         FLASK,
     ),
     Sabotage(
@@ -538,8 +536,7 @@ TASKS = [
         f"{PACKAGE}/sqlite_queue.py",
         "attempts = attempts + 1",
         "attempts = 1",
-        "tests/test_tasks.py::"
-        "test_a_task_that_fails_for_good_says_why_and_does_not_end_the_thread",
+        "tests/test_tasks.py::test_a_task_that_fails_for_good_says_why_and_does_not_end_the_thread",
         FLASK,
     ),
     Sabotage(

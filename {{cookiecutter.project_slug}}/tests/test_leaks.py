@@ -93,7 +93,9 @@ def test_requests_leave_no_file_open(
 @pytest.mark.parametrize("name", ["gunicorn", BARE, "python -m"])
 def test_a_stop_leaves_nothing_behind(name: str, serve: Serve, tmp_path: Path) -> None:
     command, workers, _ = SERVERS[name]
-    server = serve(*command, workers=workers, TMPDIR=str(tmp_path))
+    temporary = tmp_path / "temporary"
+    temporary.mkdir()
+    server = serve(*command, workers=workers, TMPDIR=str(temporary))
     with server.client() as client:
         assert client.get("/livez").status_code == 200
         server.signal(signal.SIGTERM)
@@ -101,7 +103,7 @@ def test_a_stop_leaves_nothing_behind(name: str, serve: Serve, tmp_path: Path) -
     assert processes_of_session(server.pid) == [], "it left a process behind"
     for worker in server.worker_pids:
         assert not Path(f"/proc/{worker}").exists(), "it left a worker behind"
-    assert list(tmp_path.iterdir()) == [], "it left a temporary file behind"
+    assert list(temporary.iterdir()) == [], "it left a temporary file behind"
     with socket.socket() as listener:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listener.bind(("127.0.0.1", server.port))  # fails if anybody still listens

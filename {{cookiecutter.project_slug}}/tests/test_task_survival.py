@@ -58,7 +58,9 @@ ENDS = {
 
 
 @pytest.mark.parametrize("end", ENDS)
-def test_every_accepted_task_is_done_after_a_restart(serve: Serve, end: str) -> None:
+def test_every_accepted_task_is_done_after_a_restart(
+    serve: Serve, task_queue_path: Path, end: str
+) -> None:
     first = serve("gunicorn", APP, workers=2)
     enough = threading.Event()
     with ThreadPoolExecutor(4) as clients:
@@ -67,6 +69,9 @@ def test_every_accepted_task_is_done_after_a_restart(serve: Serve, end: str) -> 
         ENDS[end](first)
         accepted = {task_id for each in submitting for task_id in each.result()}
     first.wait()
+    if end == "TERM":
+        processes = task_queue_path.with_name(f"{task_queue_path.name}-processes")
+        assert list(processes.iterdir()) == [], "a process has not signed off"
     second = serve("gunicorn", APP, workers=2)
     second.wait_until(lambda: accepted <= traced("ended", first, second).keys(), 20, "all tasks")
     if end == "TERM":
