@@ -16,6 +16,7 @@ LOCK_SECONDS = 2.0  # how long to wait for others who write
 CHECK_SECONDS = 1.0  # how long to look for damage
 APPLICATION_ID = 0x67726366
 VERSION = 1
+OLDEST_SQLITE = (3, 35)  # which has RETURNING
 TABLES = f"""
 BEGIN IMMEDIATE;
 CREATE TABLE tasks (
@@ -119,9 +120,12 @@ def prepare(sql: sqlite3.Connection) -> None:
     """Make the tables in an empty file, and see that it is one of ours.
 
     Raises:
-        QueueFileError: it is damaged, of a newer version, or of another program.
+        QueueFileError: it is damaged, of a newer version, or of another program; or SQLite is too
+            old.
         sqlite3.DatabaseError: it is no SQLite file, or cannot be read.
     """
+    if sqlite3.sqlite_version_info < OLDEST_SQLITE:
+        raise QueueFileError(f"SQLite {sqlite3.sqlite_version} is too old, 3.35 is needed")
     empty = _number(sql, "SELECT count(*) FROM sqlite_schema") == 0
     if not empty and _number(sql, "PRAGMA application_id") != APPLICATION_ID:
         raise QueueFileError("this is another program's database")

@@ -249,7 +249,8 @@ class SqliteTaskQueue:
         # One statement: between two of them, a busy process takes milliseconds to come back here.
         statement = """
             INSERT INTO tasks (id, payload, due)
-            SELECT value ->> 'id', value ->> 'payload', ? FROM json_each(?)
+            SELECT json_extract(value, '$.id'), json_extract(value, '$.payload'), ?
+            FROM json_each(?)
             LIMIT max(0, ? - (SELECT tasks FROM counts WHERE status = 'queued'))
             """
         with self._accepting as sql:

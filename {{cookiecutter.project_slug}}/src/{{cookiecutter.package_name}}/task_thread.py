@@ -14,6 +14,8 @@ from .tasks import Task
 
 logger = logging.getLogger(__name__)
 
+# A process that is killed is replaced, and the new one looks at once for what it has left. This is
+# for one that is not.
 TIDY_SECONDS = 30.0
 
 
