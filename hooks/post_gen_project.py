@@ -43,7 +43,6 @@ REMOVED: list[tuple[bool, list[str]]] = [
         [
             f"{PACKAGE}/web/websocket.py",
             "tests/test_websocket.py",
-            "tests/test_websocket_leaks.py",
         ],
     ),
     (

@@ -81,7 +81,6 @@ tests/test_chained_signals.py             x        x        x        x
 tests/test_connections.py                 x        x        x        x
 tests/test_drain.py                       x        x        x        x
 tests/test_drill.py                       x        x        x        x
-tests/test_endings.py                     x        x        x        x
 tests/test_faults.py                      x        x        x        x
 tests/test_health.py                      x        x        x        x
 tests/test_hooks.py                       x        x        x        x
@@ -96,7 +95,6 @@ tests/test_other_apps.py                  -        -        x        x
 tests/test_recycling.py                   x        x        -        -
 tests/test_reload.py                      x        x        x        x
 tests/test_report.py                      x        x        x        x
-tests/test_restarts.py                    x        x        x        x
 tests/test_server_process.py              x        x        x        x
 tests/test_server_thread.py               x        x        x        x
 tests/test_servers.py                     x        x        x        x
@@ -110,7 +108,6 @@ tests/test_streams.py                     x        x        x        x
 tests/test_task_survival.py               x        -        x        -
 tests/test_tasks.py                       x        -        x        -
 tests/test_websocket.py                   x        -        -        -
-tests/test_websocket_leaks.py             x        -        -        -
 tests/test_workers.py                     x        x        x        x
 tests/threads.py                          x        x        x        x
 tests/traced_tasks.py                     x        -        x        -

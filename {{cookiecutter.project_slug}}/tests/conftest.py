@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager, redirect_stdout
 #% if cookiecutter.background == "thread"
 from pathlib import Path
 #% endif
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 import httpx
 import pytest
@@ -28,6 +29,9 @@ BUDGET = {
 }
 
 
+Result = TypeVar("Result")
+
+
 class Serve(Protocol):
     """Starts a real server, which ends with the test."""
 
@@ -40,7 +44,21 @@ InBackground = Callable[..., "Future[Any]"]
 TRIES = range(3)
 
 
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_auto_num_workers(config: pytest.Config) -> int | None:
+    """A test that is named runs in this very process: its prints show, and it starts at once."""
+    return 0 if any("::" in argument for argument in config.args) else None
+
+
 #% if cookiecutter.background == "thread"
+@pytest.fixture(scope="session", autouse=True)
+def no_tasks_in_the_project(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Let servers that several tests look at have their tasks elsewhere, too."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("TASK_QUEUE_PATH", str(tmp_path_factory.mktemp("tasks") / "tasks.sqlite3"))
+        yield
+
+
 @pytest.fixture(autouse=True)
 def task_queue_path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Where this test's tasks are, and those of the servers that it starts."""
@@ -80,8 +98,8 @@ def client(server: ServerThread) -> Iterator[httpx.Client]:
         yield client
 
 
-@pytest.fixture
-def serve() -> Iterator[Serve]:
+@contextmanager
+def serving() -> Iterator[Serve]:
     """Starts real servers, such as ``serve("gunicorn", workers=2, SHUTDOWN_DRAIN_SECONDS="1")``."""
     with ExitStack() as stack:
 
@@ -92,6 +110,34 @@ def serve() -> Iterator[Serve]:
             return stack.enter_context(server)
 
         yield start
+
+
+@pytest.fixture
+def serve() -> Iterator[Serve]:
+    """Starts real servers, see :func:`serving`."""
+    with serving() as start:
+        yield start
+
+
+def seen_once(scenario: Callable[[Serve], Result]) -> Callable[[], Result]:
+    """Run *scenario*, and let several tests look at what it has seen.
+
+    Each test calls what this returns: it gets the result, and the servers' log if it fails. Where
+    the scenario itself has failed, each of them fails as it did.
+    """
+    seen: Future[Result] = Future()
+    with redirect_stdout(io.StringIO()) as log:
+        try:
+            with serving() as serve:
+                seen.set_result(scenario(serve))
+        except (Exception, pytest.fail.Exception) as error:
+            seen.set_exception(error)
+
+    def look() -> Result:
+        print(log.getvalue())
+        return seen.result()
+
+    return look
 
 
 @pytest.fixture

@@ -16,12 +16,12 @@ class Load:
     def __init__(self, port: int) -> None:
         self._port = port
         self._enough = threading.Event()
-        self.served = 0
+        self._answers = threading.Semaphore(0)
         self.failures: list[str] = []
 
     @contextmanager
     def going_on(self) -> Iterator[None]:
-        """Have all clients at work during the block."""
+        """Have all clients at work during the block: it begins after 100 requests."""
         clients = [
             threading.Thread(target=self._send_requests, args=(keep,))
             for keep in [True] * KEEPING + [False] * RECONNECTING
@@ -29,6 +29,8 @@ class Load:
         for client in clients:
             client.start()
         try:
+            for _ in range(100):
+                assert self._answers.acquire(timeout=10), "the clients get no answers"
             yield
         finally:
             self._enough.set()
@@ -48,5 +50,5 @@ class Load:
             except (OSError, http.client.HTTPException) as error:
                 self.failures.append(repr(error))
                 connection.close()
-            self.served += 1
+            self._answers.release()
         connection.close()

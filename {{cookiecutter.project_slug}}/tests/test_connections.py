@@ -1,77 +1,115 @@
-"""Connections in every state when the signal comes: black-box tests on the production server."""
+"""Connections that are half-way when the signal comes: black-box tests, all of one stop."""
 
 from __future__ import annotations
 
-import contextlib
 import http.client
 import signal
 import socket
 import time
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import ExitStack
+from dataclasses import dataclass
+from typing import Any
 
 import pytest
 
 from .barrier import Barrier
-from .conftest import Serve
-from .servers import ServerProcess
+from .conftest import Serve, seen_once
 
 pytestmark = pytest.mark.shutdown
 
-PROBE = ("gunicorn", "tests.probe:app")
+GET = b"GET /livez HTTP/1.1\r\nHost: localhost\r\n\r\n"
+# The server closes connections without a request long before the request deadline of 5 s.
+SOON = 3.0
 
 
-def wait_until_refused(server: ServerProcess) -> None:
-    """Wait until the server accepts no connection, that is, until it has been told to stop."""
-    deadline = time.monotonic() + 3
-    with contextlib.suppress(OSError):
-        while True:
-            socket.create_connection(("127.0.0.1", server.port)).close()
-            assert time.monotonic() < deadline, "it still accepts connections"
-            time.sleep(0.01)
+@dataclass
+class Stop:
+    """What clients have seen of it."""
+
+    closed_soon: dict[str, bool]
+    upload: Future[tuple[int, bytes]]
+    seconds_after_upload: float
+    exit_code: int
+    reports: list[dict[str, Any]]
 
 
-def test_a_request_body_half_sent_is_received_to_its_end(serve: Serve, barrier: Barrier) -> None:
-    server = serve(*PROBE)
-    head = f"POST /upload?port={barrier.port} HTTP/1.1\r\nHost: localhost\r\nContent-Length: 10\r\n"
-    with socket.create_connection(("127.0.0.1", server.port), timeout=10) as client:
-        client.sendall(f"{head}\r\n12345".encode())
-        barrier.wait_for_arrivals()
-        server.signal(signal.SIGTERM)
-        wait_until_refused(server)
-        for byte in b"67890":  # for longer than idle connections stay
-            time.sleep(0.15)
-            client.sendall(bytes([byte]))
-        response = http.client.HTTPResponse(client)
-        response.begin()
-        assert response.status == 200, "the upload was cut off by the stop"
-        assert b"10" in response.read()
-    assert server.wait() == 0
-    [report] = server.reports
-    assert report["requests_completed"] == 1
+@pytest.fixture(scope="module")
+def stop() -> Callable[[], Stop]:
+    """The stop that all these tests look at."""
+    return seen_once(stop_amid_connections)
 
 
-def test_idle_connections_do_not_hold_the_exit(serve: Serve) -> None:
-    server = serve(*PROBE, SHUTDOWN_DRAIN_SECONDS="0.3")
-    request = b"GET /livez HTTP/1.1\r\nHost: localhost\r\n\r\n"
-    with contextlib.ExitStack() as stack:
+def stop_amid_connections(serve: Serve) -> Stop:
+    """Stop a server while clients are idle, or slow; the upload goes on when all else is over."""
+    server = serve("gunicorn", "tests.probe:app")
+    with ExitStack() as stack:
+        threads = stack.enter_context(ThreadPoolExecutor(max_workers=1))
+        barrier = stack.enter_context(Barrier())
 
         def connect(sent: bytes) -> socket.socket:
             client = socket.create_connection(("127.0.0.1", server.port), timeout=10)
             client.sendall(sent)
             return stack.enter_context(client)
 
-        kept = [connect(request) for _ in range(10)]
-        for client in kept:
-            response = http.client.HTTPResponse(client)
-            response.begin()
-            assert response.status == 200
-            response.read()
-        for _ in range(10):
-            connect(b"")  # load balancers and browsers connect in advance
-            connect(request[:10])
-        begun = time.monotonic()
+        head = f"POST /upload?port={barrier.port} HTTP/1.1\r\nHost: localhost\r\n"
+        uploading = connect(f"{head}Content-Length: 10\r\n\r\n12345".encode())
+        barrier.wait_for_arrivals()
+        idle = {
+            "kept after a response": [connect(GET) for _ in range(10)],
+            "opened in advance": [connect(b"") for _ in range(10)],
+            "with half a request": [connect(GET[:10]) for _ in range(10)],
+        }
+        for client in idle["kept after a response"]:
+            assert read_response(client)[0] == 200
+
+        give_up = time.monotonic() + SOON
         server.signal(signal.SIGTERM)
-        assert server.wait() == 0, "connections without a request were waited for"
-        assert time.monotonic() - begun < 3, "connections without a request were waited for"
-        assert [client.recv(1) for client in kept] == [b""] * 10
-    [report] = server.reports
-    assert report["problems"] == []
+        closed = {
+            which: all(is_closed(client, give_up) for client in clients)
+            for which, clients in idle.items()
+        }
+        uploading.sendall(b"67890")
+        upload = threads.submit(read_response, uploading)
+        begun = time.monotonic()
+        code = server.wait()
+        seconds = time.monotonic() - begun
+    return Stop(closed, upload, seconds, code, server.reports)
+
+
+def read_response(client: socket.socket) -> tuple[int, bytes]:
+    """Its status and its body."""
+    response = http.client.HTTPResponse(client)
+    response.begin()
+    return response.status, response.read()
+
+
+def is_closed(client: socket.socket, give_up: float) -> bool:
+    """Whether the server closes the connection by then."""
+    client.settimeout(max(0.01, give_up - time.monotonic()))
+    try:
+        while client.recv(1024):
+            pass
+    except TimeoutError:
+        return False
+    except ConnectionResetError:
+        pass
+    return True
+
+
+def test_a_request_body_half_sent_is_received_to_its_end(stop: Callable[[], Stop]) -> None:
+    seen = stop()
+    status, body = seen.upload.result()
+    assert status == 200, "the upload was cut off by the stop"
+    assert b"10" in body
+    [report] = seen.reports
+    assert report["requests_completed"] == 1
+
+
+def test_idle_connections_do_not_hold_the_exit(stop: Callable[[], Stop]) -> None:
+    seen = stop()
+    waited_for = [which for which, closed in seen.closed_soon.items() if not closed]
+    assert waited_for == [], "connections without a request were waited for"
+    assert seen.seconds_after_upload < 2
+    assert seen.exit_code == 0

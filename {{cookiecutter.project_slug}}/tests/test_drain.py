@@ -1,138 +1,167 @@
-"""A stop loses no request: black-box tests on the production server."""
+"""A stop loses no request: black-box tests, all of one stop of the production server."""
 
 from __future__ import annotations
 
-import contextlib
+import math
 import signal
 import socket
 import time
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import ExitStack
+from dataclasses import dataclass
+from typing import Any
 
 import httpx
 import pytest
 
 from .barrier import Barrier
-from .conftest import TRIES, InBackground, Serve
+from .conftest import Serve, seen_once
 from .probe import BIG_CHUNK, BIG_CHUNKS
 from .servers import ServerProcess
 
 pytestmark = pytest.mark.shutdown
 
-PROBE = ("gunicorn", "tests.probe:app")
+DRAIN_SECONDS = 2.0
+PAGES = {"/readyz": 503, "/livez": 200, "/big": 200, "/error": 500, "/no-such-page": 404}
 
 
-def test_a_request_in_flight_is_answered(
-    serve: Serve, barrier: Barrier, in_background: InBackground
-) -> None:
-    server = serve(*PROBE)
-    answer = in_background(server.get, f"/park?port={barrier.port}")
-    barrier.wait_for_arrivals()
-    server.signal(signal.SIGTERM)
-    server.wait_for_log("draining")
-    barrier.release()
-    assert answer.result().json() == {"status": "released"}
-    assert server.wait() == 0
-    [report] = server.reports
-    assert report["requests_completed"] == 1
-    assert report["requests_abandoned"] == 0
+@dataclass
+class Stop:
+    """What clients have seen of it. Moments are in seconds after the signal."""
+
+    before: list[httpx.Response]
+    unready: float
+    in_drain: list[httpx.Response]
+    seconds_beside_open_connection: float
+    refused: float
+    parked: Future[httpx.Response]
+    big: Future[int]
+    stream: Future[tuple[str, float]]
+    exit_code: int
+    reports: list[dict[str, Any]]
 
 
-def test_a_response_under_way_is_sent_to_its_last_byte(serve: Serve) -> None:
-    server = serve(*PROBE)
-    with server.client() as client, client.stream("GET", "/big") as response:
+@pytest.fixture(scope="module")
+def stop() -> Callable[[], Stop]:
+    """The stop that all these tests look at."""
+    return seen_once(stop_amid_requests)
+
+
+def stop_amid_requests(serve: Serve) -> Stop:
+    """Stop a server with requests of every kind in flight, and go on sending some."""
+    server = serve("gunicorn", "tests.probe:app", SHUTDOWN_DRAIN_SECONDS=str(DRAIN_SECONDS))
+    with ExitStack() as stack:
+        threads = stack.enter_context(ThreadPoolExecutor())
+        barrier = stack.enter_context(Barrier())
+        kept = stack.enter_context(server.client())
+        parked = threads.submit(server.get, f"/park?port={barrier.port}")
+        barrier.wait_for_arrivals()
+        stream = stack.enter_context(server.client()).stream("GET", "/stream")
+        events = stack.enter_context(stream).iter_text()
+        assert next(events) == "data: tick\n\n"
+        big = stack.enter_context(server.client()).stream("GET", "/big")
+        chunks = stack.enter_context(big).iter_bytes()
+        before = [kept.get("/readyz"), kept.get("/livez")]
+
+        begun = time.monotonic()
         server.signal(signal.SIGTERM)
+        streamed = threads.submit(lambda: ("".join(events), time.monotonic() - begun))
+        unready = seconds_until(lambda: server.get("/readyz").status_code == 503, since=begun)
         server.wait_for_log("draining")
-        size = sum(len(chunk) for chunk in response.iter_bytes())
-    assert size == len(BIG_CHUNK) * BIG_CHUNKS
-    assert server.wait() == 0
+        received = threads.submit(lambda: sum(map(len, chunks)))
+        in_drain = [kept.get("/livez"), *map(server.get, PAGES)]
+        beside = seconds_beside_open_connection(server)
+        refused = seconds_until(lambda: is_refused(server), since=begun)
+        barrier.release()
+        code = server.wait()
+    return Stop(
+        before, unready, in_drain, beside, refused, parked, received, streamed, code, server.reports
+    )
 
 
-def test_readyz_turns_503_at_once_while_livez_stays_200(serve: Serve) -> None:
-    assert any(seconds_to_503(serve) < 0.25 for _ in TRIES)
+def seconds_until(condition: Callable[[], bool], since: float) -> float:
+    """When it holds; infinite if it does not in time, which is well before the request deadline."""
+    give_up = since + DRAIN_SECONDS + 2
+    while time.monotonic() < give_up:
+        if condition():
+            return time.monotonic() - since
+    return math.inf
 
 
-def seconds_to_503(serve: Serve) -> float:
-    """Stop a server, and look at its health until it says so."""
-    server = serve(*PROBE, SHUTDOWN_DRAIN_SECONDS="1")
-    assert server.get("/readyz").status_code == 200
-    begun = time.monotonic()
-    server.signal(signal.SIGTERM)
-    while server.get("/readyz").status_code == 200:
-        assert time.monotonic() - begun < 1
-    seconds = time.monotonic() - begun
-    assert server.get("/livez").status_code == 200
-    assert server.wait() == 0
-    return seconds
+def is_refused(server: ServerProcess) -> bool:
+    """Whether nobody listens; until then, what is accepted is answered."""
+    try:
+        assert server.get("/livez").status_code == 200
+    except httpx.ConnectError:
+        return True
+    except httpx.NetworkError:  # it came in the very moment in which the server stopped listening
+        return False
+    return False
 
 
-def test_every_response_of_the_drain_closes_its_connection(serve: Serve) -> None:
-    server = serve(*PROBE, SHUTDOWN_DRAIN_SECONDS="1")
-    with server.client() as kept:
-        assert "close" not in kept.get("/livez").headers.get("connection", "")
-        server.signal(signal.SIGTERM)
-        server.wait_for_log("draining")
-        responses = [kept.get("/livez")]
-    responses += map(server.get, ("/readyz", "/livez", "/big", "/error", "/no-such-page"))
-    assert [r.status_code for r in responses] == [200, 503, 200, 200, 500, 404]
-    assert {r.headers["connection"].lower() for r in responses} == {"close"}
-    assert server.wait() == 0
-
-
-def test_new_requests_are_served_during_the_drain_and_refused_after_it(
-    serve: Serve, barrier: Barrier, in_background: InBackground
-) -> None:
-    server = serve(*PROBE, SHUTDOWN_DRAIN_SECONDS="0.5")
-    answer = in_background(server.get, f"/park?port={barrier.port}")
-    barrier.wait_for_arrivals()
-    server.signal(signal.SIGTERM)
-    server.wait_for_log("draining")
-    assert server.get("/livez").status_code == 200
-    wait_until_not_served(server)
-    with pytest.raises(httpx.ConnectError):
-        server.get("/livez")
-    barrier.release()
-    assert answer.result().status_code == 200
-    assert server.wait() == 0
-
-
-def wait_until_not_served(server: ServerProcess) -> None:
-    """Send requests until one fails; the bound is far below the request deadline."""
-    deadline = time.monotonic() + 2
-    with contextlib.suppress(httpx.NetworkError):
-        while server.get("/livez").status_code == 200:
-            assert time.monotonic() < deadline
-
-
-def test_a_client_that_leaves_its_connection_open_does_not_hold_up_others(serve: Serve) -> None:
-    assert any(seconds_beside_an_open_connection(serve) < 0.5 for _ in TRIES)
-
-
-def seconds_beside_an_open_connection(serve: Serve) -> float:
-    """Send a request in the drain while another client keeps its connection."""
-    server = serve(*PROBE, SHUTDOWN_DRAIN_SECONDS="1")
-    server.signal(signal.SIGTERM)
-    server.wait_for_log("draining")
+def seconds_beside_open_connection(server: ServerProcess) -> float:
+    """How long a request takes while another client leaves its connection open after its own."""
     with socket.create_connection(("127.0.0.1", server.port)) as left_open:
         left_open.sendall(b"GET /livez HTTP/1.1\r\nHost: localhost\r\n\r\n")
         assert b" 200 " in left_open.recv(1024)
         begun = time.monotonic()
         assert server.get("/livez").status_code == 200
-        seconds = time.monotonic() - begun
-    assert server.wait() == 0
-    return seconds
+        return time.monotonic() - begun
 
 
-def test_an_endless_stream_ends_with_the_drain(serve: Serve) -> None:
-    assert any(seconds_to_stop_with_a_stream(serve) < 1 for _ in TRIES)
+def closes(response: httpx.Response) -> bool:
+    """Whether the client has been told not to use the connection again."""
+    return "close" in response.headers.get_list("connection")
 
 
-def seconds_to_stop_with_a_stream(serve: Serve) -> float:
-    """Stop a server that has an endless stream open."""
-    server = serve(*PROBE)
-    with server.client() as client, client.stream("GET", "/stream") as response:
-        events = response.iter_text()
-        assert next(events) == "data: tick\n\n"
-        begun = time.monotonic()
-        server.signal(signal.SIGTERM)
-        assert "".join(events) in ("", "data: tick\n\n")  # and a regular end, or it would raise
-    assert server.wait() == 0
-    return time.monotonic() - begun
+def test_a_request_in_flight_is_answered(stop: Callable[[], Stop]) -> None:
+    seen = stop()
+    assert seen.parked.result().json() == {"status": "released"}
+    [report] = seen.reports
+    assert report["requests_abandoned"] == 0
+    assert report["requests_completed"] > len(PAGES)
+
+
+def test_a_response_under_way_is_sent_to_its_last_byte(stop: Callable[[], Stop]) -> None:
+    assert stop().big.result() == len(BIG_CHUNK) * BIG_CHUNKS
+
+
+def test_readyz_turns_503_at_once_while_livez_stays_200(stop: Callable[[], Stop]) -> None:
+    seen = stop()
+    assert [response.status_code for response in seen.before] == [200, 200]
+    assert seen.unready < DRAIN_SECONDS / 2
+    assert [response.status_code for response in seen.in_drain] == [200, *PAGES.values()]
+
+
+def test_every_response_of_the_drain_closes_its_connection(stop: Callable[[], Stop]) -> None:
+    seen = stop()
+    assert not any(map(closes, seen.before))
+    assert [str(response.url) for response in seen.in_drain if not closes(response)] == []
+
+
+def test_new_requests_are_served_during_the_drain_and_refused_after_it(
+    stop: Callable[[], Stop],
+) -> None:
+    refused = stop().refused
+    assert refused >= DRAIN_SECONDS, "the drain was cut short"
+    assert refused < math.inf, "it went on accepting requests after the drain"
+
+
+def test_a_client_that_leaves_its_connection_open_does_not_hold_up_others(
+    stop: Callable[[], Stop],
+) -> None:
+    assert stop().seconds_beside_open_connection < 0.5
+
+
+def test_an_endless_stream_ends_with_the_drain(stop: Callable[[], Stop]) -> None:
+    rest, ended = stop().stream.result()  # raises if the stream broke off
+    assert rest in ("", "data: tick\n\n")
+    assert ended < DRAIN_SECONDS / 2, "it went on during the drain"
+
+
+def test_a_stop_that_lost_nothing_exits_with_0(stop: Callable[[], Stop]) -> None:
+    seen = stop()
+    assert seen.exit_code == 0
+    [report] = seen.reports
+    assert report["problems"] == []

@@ -20,7 +20,7 @@ from drill.rolling import find_haproxy
 from .conftest import BUDGET
 from .servers import PROJECT
 
-pytestmark = pytest.mark.shutdown
+pytestmark = pytest.mark.drill
 
 SHORT = ("--rate", "100", "--duration", "0.5", "--after", "0.3", "--workers", "1")
 

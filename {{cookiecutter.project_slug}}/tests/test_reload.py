@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import shutil
 import signal
+from pathlib import Path
 
 import pytest
 
@@ -15,9 +17,13 @@ from .servers import PROJECT
 pytestmark = pytest.mark.shutdown
 
 
-def test_a_change_stops_the_old_server_clean_and_starts_a_new_one(serve: Serve) -> None:
-    server = serve(*SERVERS["python -m"].command)
-    (PROJECT / "src" / package.__name__ / "__init__.py").touch()
+def test_a_change_stops_the_old_server_clean_and_starts_a_new_one(
+    serve: Serve, tmp_path: Path
+) -> None:
+    # A copy: other development servers may be running.
+    copy = shutil.copytree(PROJECT / "src" / package.__name__, tmp_path / package.__name__)
+    server = serve(*SERVERS["python -m"].command, PYTHONPATH=str(tmp_path))
+    (copy / "__init__.py").touch()
     server.wait_until(lambda: len(server.worker_pids) == 2, 10, "a new server")
     assert [report["exit_code"] for report in server.reports] == [0]
     server.signal(signal.SIGINT)

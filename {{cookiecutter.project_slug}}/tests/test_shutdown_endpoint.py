@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
-
 import httpx
 import pytest
 
 from {{ cookiecutter.package_name }}.settings import Settings, load_settings
 
-from .commands import KINDS, SERVERS, Server
-from .conftest import BUDGET, Serve
+from .commands import KINDS, SERVERS
+from .conftest import Serve
 from .server_thread import ServerThread, create_app
-from .servers import ServerProcess
 
 TOKEN = "0123456789abcdef0123456789abcdef"
 AUTHORIZED = {"Authorization": f"Bearer {TOKEN}"}
@@ -76,52 +72,19 @@ def test_it_names_the_deadline_and_the_caller(client: httpx.Client, server: Serv
     assert (report.reason, report.requested_by) == ("shutdown endpoint", "127.0.0.1")
 
 
-def call(server: ServerProcess) -> httpx.Response:
-    """Ask a server to stop."""
-    with server.client() as client:
-        return client.post("/shutdown", headers=AUTHORIZED)
-
-
-@pytest.mark.shutdown
-def test_asked_twice_it_answers_twice_and_stops_once(serve: Serve) -> None:
-    server = serve("gunicorn", SHUTDOWN_DRAIN_SECONDS="0.5", SHUTDOWN_TOKEN=TOKEN)
-    responses = [call(server), call(server)]
-    assert [r.status_code for r in responses] == [202, 202]
-    assert server.wait() == 0
-    [report] = server.reports
-    assert report["reason"] == "shutdown endpoint"
-    assert report["phases"]["drain"] >= 0.5  # the second one is not a second signal
-    assert server.log.count("stop requested") == 1
-
-
-def end(server: Server) -> tuple[httpx.Response, ServerProcess]:
-    """Start a server, stop it through the endpoint, and return what is left of it."""
-    env = {**BUDGET, "WEB_CONCURRENCY": str(server.workers), "SHUTDOWN_TOKEN": TOKEN}
-    with ServerProcess(server.command, env=env, workers=server.workers) as process:
-        response = call(process)
-        process.wait()
-    return response, process
-
-
-@pytest.fixture(scope="module")
-def ends() -> Iterator[dict[str, Future[tuple[httpx.Response, ServerProcess]]]]:
-    """What became of the servers, a few at a time."""
-    with ThreadPoolExecutor(max_workers=4) as threads:
-        yield {name: threads.submit(end, SERVERS[name]) for name in KINDS}
-
-
 @pytest.mark.shutdown
 @pytest.mark.parametrize("name", KINDS)
-def test_it_stops_the_whole_server(
-    name: str, ends: dict[str, Future[tuple[httpx.Response, ServerProcess]]]
-) -> None:
-    response, ended = ends[name].result()
+def test_it_stops_the_whole_server(name: str, serve: Serve) -> None:
+    command, workers, _ = SERVERS[name]
+    server = serve(*command, workers=workers, SHUTDOWN_TOKEN=TOKEN)
+    with server.client() as client:
+        response = client.post("/shutdown", headers=AUTHORIZED)
     assert response.status_code == 202
     assert response.json()["status"] == "stopping"
-    assert ended.wait() == 0
-    assert len(ended.reports) == SERVERS[name].workers
+    assert server.wait() == 0
+    assert len(server.reports) == workers
     # The worker that was asked knows who did; the others got the signal that it has caused.
-    callers = [report["requested_by"] for report in ended.reports if report["requested_by"]]
+    callers = [report["requested_by"] for report in server.reports if report["requested_by"]]
     assert callers == ["127.0.0.1"]
-    assert "stop requested" in ended.log
-    assert TOKEN not in ended.log
+    assert "stop requested" in server.log
+    assert TOKEN not in server.log

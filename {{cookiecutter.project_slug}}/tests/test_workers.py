@@ -10,7 +10,6 @@ import pytest
 
 from .barrier import Barrier
 from .conftest import InBackground, Serve
-from .load import Load
 
 pytestmark = pytest.mark.shutdown
 
@@ -46,15 +45,20 @@ def test_a_worker_that_the_master_has_to_kill_shows_in_the_exit_code(serve: Serv
     assert f"workers that did not stop clean: {frozen}" in server.log
 
 
-def test_no_request_fails_when_workers_are_recycled(serve: Serve) -> None:
-    server = serve(*PROBE, "--max-requests", "300", workers=2, SHUTDOWN_DRAIN_SECONDS="0.5")
-    load = Load(server.port)
-    with load.going_on():
-        server.wait_until(lambda: bool(server.reports), 20, "a worker's end")
-    assert load.failures == []
+def test_a_worker_killed_during_the_drain_shows_and_does_not_disturb_the_other(
+    serve: Serve,
+) -> None:
+    server = serve(*PROBE, workers=2, SHUTDOWN_DRAIN_SECONDS="0.7")
+    killed, other = server.worker_pids
     server.signal(signal.SIGTERM)
-    assert server.wait() == 0
-    assert {report["exit_code"] for report in server.reports} == {0}
+    server.wait_until(lambda: server.log.count('"draining"') == 2, 5, "both workers' drain")
+    server.signal(signal.SIGKILL, killed)
+    assert server.wait() == 1, "a worker was killed, and the exit code says that all is well"
+    assert f"workers that did not stop clean: {killed}" in server.log
+    [report] = server.reports
+    assert report["exit_code"] == 0
+    assert report["phases"]["drain"] >= 0.7
+    assert other in server.worker_pids
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells a child of its parent's end")

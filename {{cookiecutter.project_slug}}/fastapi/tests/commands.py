@@ -26,6 +26,6 @@ SERVERS = {
     "python -m": Server(("python", "-m", PACKAGE)),
 }
 
-# The one that has no parent process, and one for each kind of it.
+# The one that has no parent process, and those with one of each kind, gunicorn apart.
 BARE = "uvicorn"
-KINDS = (BARE, "gunicorn", "uvicorn --workers", "uvicorn --reload", "python -m")
+KINDS = (BARE, "uvicorn --workers", "uvicorn --reload", "python -m")

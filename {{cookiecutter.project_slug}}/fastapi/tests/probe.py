@@ -18,7 +18,8 @@ from .faults import append_hooks
 
 BIG_CHUNK, BIG_CHUNKS = b"x" * 65_536, 256
 
-STUCK = ("/stuck", "/stuck-in-thread", "/stuck-in-loop")
+# Requests that can be stuck at the same time.
+STUCK = (("/stuck", "/stuck-in-thread"), ("/stuck-in-loop",))
 
 app = create_app()
 lifecycle: Lifecycle = app.state.lifecycle

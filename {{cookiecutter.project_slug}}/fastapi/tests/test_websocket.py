@@ -6,15 +6,22 @@ import json
 import signal
 import socket
 import struct
+import sys
 import time
+from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 import pytest
 from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import ClientConnection, connect
 
-from .conftest import Serve
+from .conftest import Serve, seen_once
 from .server_thread import ServerThread
+from .test_leaks import files_left_open, open_files
+
+# The last messages, and the close code.
+Leave = tuple[list[str | bytes], int | None]
 
 
 def open_websocket(url: str) -> ClientConnection:
@@ -22,13 +29,16 @@ def open_websocket(url: str) -> ClientConnection:
     return connect(f"{url.replace('http', 'ws', 1)}/ws", proxy=None)
 
 
-def take_leave(websocket: ClientConnection) -> tuple[dict[str, Any], int]:
-    """Wait for the last message and the close code."""
-    notice = json.loads(websocket.recv(timeout=5))
-    with pytest.raises(ConnectionClosed) as closed:
-        websocket.recv(timeout=5)
-    assert closed.value.rcvd is not None
-    return notice, closed.value.rcvd.code
+def take_leave(websocket: ClientConnection) -> Leave:
+    """Receive everything up to the close, and the code of that; None if it does not come."""
+    messages = []
+    try:
+        while True:
+            messages.append(websocket.recv(timeout=5))
+    except ConnectionClosed as closed:
+        return messages, closed.rcvd.code if closed.rcvd else None
+    except TimeoutError:
+        return messages, None
 
 
 def open_deaf_websocket(port: int) -> socket.socket:
@@ -58,8 +68,8 @@ def test_it_echoes(server: ServerThread) -> None:
 def test_clients_are_told_when_the_server_in_a_thread_stops(server: ServerThread) -> None:
     with open_websocket(server.url) as websocket:
         server.stop()
-        notice, code = take_leave(websocket)
-    assert (notice["type"], code) == ("shutdown", 1012)
+        [notice], code = take_leave(websocket)
+    assert (json.loads(notice)["type"], code) == ("shutdown", 1012)
 
 
 def test_a_client_that_has_vanished_is_not_waited_for(server: ServerThread) -> None:
@@ -69,20 +79,63 @@ def test_a_client_that_has_vanished_is_not_waited_for(server: ServerThread) -> N
     assert time.monotonic() - begun < 0.9  # a silent client would get 1 s
 
 
-@pytest.mark.shutdown
-def test_idle_clients_are_told_and_closed_with_the_drain(serve: Serve) -> None:
+@dataclass
+class Stop:
+    """What became of WebSockets, those that had gone before it included."""
+
+    left_open: list[str]
+    leaves: list[Leave]
+    exit_code: int
+    reports: list[dict[str, Any]]
+
+
+@pytest.fixture(scope="module")
+def stop() -> Callable[[], Stop]:
+    """The stop that the tests on the real server look at."""
+    return seen_once(stop_amid_websockets)
+
+
+def stop_amid_websockets(serve: Serve) -> Stop:
+    """Have many WebSockets that end in any way, and then stop a server that has two of them."""
     server = serve("gunicorn")
+    [worker] = server.worker_pids
+    assert server.get("/livez").status_code == 200  # it is up entirely
+    before = open_files(worker)
+    for _ in range(20):
+        with open_websocket(server.url) as websocket:
+            websocket.send("hello")
+            assert websocket.recv(timeout=5) == "hello"
+        open_deaf_websocket(server.port).close()  # without a word
+        reset(open_deaf_websocket(server.port))
+    left_open = files_left_open(worker, before)
     with open_websocket(server.url) as first, open_websocket(server.url) as second:
         server.signal(signal.SIGTERM)
-        for websocket in (first, second):
-            notice, code = take_leave(websocket)
-            assert notice["type"] == "shutdown"
-            assert 1 <= notice["reconnect_after_seconds"] <= 5
-            assert code == 1012
-        assert server.wait() == 0
-    [report] = server.reports
+        leaves = [take_leave(first), take_leave(second)]
+    return Stop(left_open, leaves, server.wait(), server.reports)
+
+
+@pytest.mark.shutdown
+def test_idle_clients_are_told_and_closed_with_the_drain(stop: Callable[[], Stop]) -> None:
+    for messages, code in stop().leaves:
+        [notice] = map(json.loads, messages)
+        assert notice["type"] == "shutdown"
+        assert 1 <= notice["reconnect_after_seconds"] <= 5
+        assert code == 1012
+
+
+@pytest.mark.shutdown
+def test_clients_that_have_gone_are_not_waited_for(stop: Callable[[], Stop]) -> None:
+    seen = stop()
+    assert seen.exit_code == 0
+    [report] = seen.reports
     assert report["phases"]["drain"] < 0.9  # silent clients would get 1 s
     assert report["problems"] == []
+
+
+@pytest.mark.shutdown
+@pytest.mark.skipif(sys.platform != "linux", reason="looks into /proc")
+def test_they_leave_no_file_open(stop: Callable[[], Stop]) -> None:
+    assert stop().left_open == []
 
 
 @pytest.mark.shutdown

@@ -24,6 +24,6 @@ SERVERS = {
     "python -m": Server(("python", "-m", PACKAGE)),
 }
 
-# The one that has no parent process, and one for each kind of it.
+# The one that has no parent process, and those with one of each kind, gunicorn apart.
 BARE = "flask run"
-KINDS = (BARE, "gunicorn", "flask run --debug")
+KINDS = (BARE, "flask run --debug")

@@ -16,7 +16,8 @@ from .faults import append_hooks
 
 BIG_CHUNK, BIG_CHUNKS = b"x" * 65_536, 256
 
-STUCK = ("/stuck",)
+# Requests that can be stuck at the same time.
+STUCK = (("/stuck",),)
 
 app = create_app()
 lifecycle: Lifecycle = app.extensions["lifecycle"]
