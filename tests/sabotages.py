@@ -185,7 +185,7 @@ REQUESTS = [
         f"{PACKAGE}/worker.py",
         "while self.server_state.connections and time.monotonic() < until:",
         "while False:",
-        "tests/test_load.py::test_no_request_fails_when_the_workers_are_replaced",
+        "tests/test_load.py::test_no_request_fails_when_a_setting_is_changed",
         FASTAPI,
     ),
     Sabotage(
@@ -252,7 +252,7 @@ CONNECTIONS = [
         f"{PACKAGE}/web/websocket.py",
         "    await websocket.accept()",
         '    __import__("os").dup(0)\n    await websocket.accept()',
-        "tests/test_websocket_leaks.py::test_websockets_leave_no_file_open",
+        "tests/test_websocket.py::test_they_leave_no_file_open",
         FASTAPI,
     ),
     Sabotage(
@@ -260,7 +260,7 @@ CONNECTIONS = [
         f"{PACKAGE}/app.py",
         "    lifecycle = Lifecycle(settings.budget)",
         '    __import__("tempfile").mkstemp()\n    lifecycle = Lifecycle(settings.budget)',
-        "tests/test_leaks.py::test_a_stop_leaves_nothing_behind",
+        "tests/test_servers.py::test_it_leaves_nothing_behind",
         FLASK,
     ),
 ]
@@ -595,7 +595,7 @@ SIGNALS = [
         f"{LIFECYCLE}/supervisor.py",
         "elif signum == signal.SIGQUIT or",
         "elif signum == signal.SIGQUIT:\n            return\n        elif",
-        "tests/test_restarts.py::test_ctrl_c_after_a_stop_has_begun_hurries_it",
+        "tests/test_signals.py::test_ctrl_c_after_a_stop_has_begun_hurries_it",
         FLASK,
     ),
     Sabotage(
@@ -789,7 +789,7 @@ ENDPOINT = [
         f"{LIFECYCLE}/supervisor.py",
         "if self._requested_by is not None or self.draining:",
         "if False:",
-        "tests/test_shutdown_endpoint.py::test_asked_twice_it_answers_twice_and_stops_once",
+        "tests/test_shutdown_callers.py::test_many_callers_at_once_are_answered_and_it_stops_once",
         FLASK,
     ),
 ]
@@ -835,7 +835,7 @@ END = [
         f"{LIFECYCLE}/supervisor.py",
         "        end_process(1, margin)",
         "        return",
-        "tests/test_endings.py::test_a_thread_that_never_ends_does_not_hold_the_exit",
+        "tests/test_faults.py::test_a_thread_that_never_ends_does_not_hold_the_exit",
         FASTAPI,
     ),
     Sabotage(
@@ -843,7 +843,7 @@ END = [
         f"{PACKAGE}/serving.py",
         "worker.stopped_clean and threading.current_thread() is threading.main_thread()",
         "worker.stopped_clean",
-        "tests/test_endings.py::test_a_thread_that_never_ends_does_not_hold_the_exit",
+        "tests/test_faults.py::test_a_thread_that_never_ends_does_not_hold_the_exit",
         FLASK,
     ),
     Sabotage(
@@ -851,7 +851,7 @@ END = [
         f"{LIFECYCLE}/hooks.py",
         'extra={"hook": name, "stacks": stacks(())}',
         'extra={"hook": name, "stacks": {}}',
-        "tests/test_endings.py::test_the_log_says_where_a_hook_hangs",
+        "tests/test_faults.py::test_the_log_says_where_a_hook_hangs",
         FLASK,
     ),
     Sabotage(

@@ -40,9 +40,6 @@ class Serve(Protocol):
 
 InBackground = Callable[..., "Future[Any]"]
 
-# Bounds in time hold for one of these: a busy machine may hold up a single one.
-TRIES = range(3)
-
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_auto_num_workers(config: pytest.Config) -> int | None:

@@ -37,7 +37,6 @@ def test_a_stop_while_the_application_is_imported_is_not_forgotten(
         booting = BOOTING.search(server.log)
         assert booting is not None
         server.signal(signal.SIGTERM, int(booting[1]))
-        time.sleep(0.1)  # for its handler
     else:
         server.signal(signal.SIGTERM)
         server.wait_for_log("Handling signal: term")

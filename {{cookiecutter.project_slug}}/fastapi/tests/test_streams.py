@@ -18,6 +18,7 @@ class Source:
         self._last = last
         self._then = then
         self._ends = ends
+        self.waits = asyncio.Event()
         self.closed = False
 
     async def __call__(self) -> AsyncIterator[int]:
@@ -27,6 +28,7 @@ class Source:
             if self._then is not None:
                 raise self._then
             if not self._ends:
+                self.waits.set()
                 await asyncio.sleep(60)
         finally:
             self.closed = True
@@ -66,8 +68,9 @@ def test_it_ends_when_its_source_does() -> None:
     async def watch() -> None:
         lifecycle = Lifecycle()
         assert await collect(until_drain(lifecycle, Source(2, ends=True)())) == [0, 1, 2]
-        await asyncio.sleep(0.01)
-        assert not lifecycle.drain_begun._wakers  # nothing is left waiting
+        async with asyncio.timeout(5):
+            while lifecycle.drain_begun._wakers:  # until nothing is left waiting
+                await asyncio.sleep(0)
 
     asyncio.run(watch())
 
@@ -86,7 +89,7 @@ def test_its_source_is_closed_when_the_client_goes() -> None:
         stream = until_drain(lifecycle, source())
         await anext(stream)
         waiting = asyncio.ensure_future(anext(stream))
-        await asyncio.sleep(0.01)
+        await source.waits.wait()
         waiting.cancel()
         with pytest.raises(asyncio.CancelledError):
             await waiting

@@ -6,10 +6,6 @@ import math
 import os
 import sys
 
-import uvicorn
-
-from . import logs
-from .app import create_app
 from .reload import is_reloader, run_reloader
 from .settings import load_settings
 
@@ -20,6 +16,12 @@ def main() -> None:
     settings = load_settings()
     if is_reloader():
         sys.exit(run_reloader())
+    # Here, since the reloader needs none of them.
+    import uvicorn
+
+    from . import logs
+    from .app import create_app
+
     logs.configure(settings.log_level, json=False)
     uvicorn.run(
         create_app(settings),

@@ -5,9 +5,6 @@ from __future__ import annotations
 import os
 import sys
 
-from . import logs
-from .app import create_app
-from .devserver import serve
 from .reload import is_reloader, run_reloader
 from .settings import load_settings
 
@@ -18,8 +15,12 @@ def main() -> None:
     settings = load_settings()
     if is_reloader():
         sys.exit(run_reloader())
+    # Here, since the reloader needs none of them.
+    from . import devserver, logs
+    from .app import create_app
+
     logs.configure(settings.log_level, json=False)
-    serve(create_app(settings), settings.host, settings.port, threaded=True)
+    devserver.serve(create_app(settings), settings.host, settings.port, threaded=True)
 
 
 if __name__ == "__main__":
