@@ -103,6 +103,17 @@ def test_server_errors_and_failing_hooks_are_told(tmp_path: Path) -> None:
     assert written["stops"][0]["exit_code"] == 1
 
 
+def test_requests_that_are_all_refused_prove_nothing(tmp_path: Path) -> None:
+    file = tmp_path / "drill.json"
+    options = (*SHORT, "--duration", "0.2", "--after", "0", "--path", "/no-such-page")
+    done = drill(*options, "--json", str(file), SHUTDOWN_DRAIN_SECONDS="0")
+    assert done.returncode == 1, done.stdout + done.stderr
+    written = results(file)
+    assert written["requests"]["lost"] == 0
+    assert written["headline"] == "Every request was refused, so nothing is proven"
+    assert written["problems"] == ["every answer was 404: is the request a right one?"]
+
+
 def test_replicas_are_replaced_without_loss(tmp_path: Path) -> None:
     if find_haproxy() is None:
         reason = "HAProxy is not installed"
