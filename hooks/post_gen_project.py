@@ -1,7 +1,7 @@
 """Turn the rendered files into the chosen project.
 
-Runs inside the new project, once everything is rendered: lays the files of the chosen
-framework over the common ones, picks the licence, and removes what no answer asked for.
+Runs inside the new project, once everything is rendered: lays the files of the chosen framework
+and database over the common ones, picks the licence, and removes what no answer asked for.
 """
 
 import json
@@ -22,7 +22,7 @@ REMOVED: list[tuple[bool, list[str]]] = [
         [f"{PACKAGE}/tasks.py", f"{PACKAGE}/web/tasks.py"],
     ),
     (
-        ANSWERS["background"] != "celery",
+        ANSWERS["background"] != "celery" and ANSWERS["database"] != "postgresql",
         ["tests/services.py"],
     ),
     (
@@ -36,6 +36,21 @@ REMOVED: list[tuple[bool, list[str]]] = [
             "tests/test_task_survival.py",
             "tests/test_tasks.py",
             "tests/traced_tasks.py",
+        ],
+    ),
+    (
+        ANSWERS["database"] == "none",
+        [
+            f"{PACKAGE}/database",
+            f"{PACKAGE}/web/database.py",
+            f"{PACKAGE}/web/notes.py",
+            "tests/database_probe.py",
+            "tests/migrating.py",
+            "tests/test_database_url.py",
+            "tests/test_migrations.py",
+            "tests/test_notes.py",
+            "tests/test_transactions.py",
+            "tests/writers.py",
         ],
     ),
     (
@@ -68,7 +83,7 @@ NEXT_STEPS = f"""
 
 
 def lay_over(overlay: Path) -> None:
-    """Move every file of the overlay to the same place in the project."""
+    """Move every file of the overlay, if there is one, to the same place in the project."""
     for file in list(overlay.rglob("*")):
         if file.is_file():
             target = file.relative_to(overlay)
@@ -89,9 +104,10 @@ def remove(path: Path) -> None:
 
 
 lay_over(Path(ANSWERS["framework"]))
+lay_over(Path(ANSWERS["database"]))
 Path("licenses", ANSWERS["license"]).replace("LICENSE")
 
-for leftover in ("fastapi", "flask", "licenses"):
+for leftover in ("fastapi", "flask", "licenses", "postgresql", "sqlite"):
     remove(Path(leftover))
 for condition, paths in REMOVED:
     if condition:

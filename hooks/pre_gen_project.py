@@ -52,13 +52,13 @@ DEPENDENCIES = set(
     opentelemetry_exporter_otlp_proto_common opentelemetry_exporter_otlp_proto_http
     opentelemetry_proto opentelemetry_sdk opentelemetry_semantic_conventions packaging pathspec
     pip pkg_resources platformdirs pluggy pre_commit prometheus_client protobuf psycopg
-    psycopg_pool py pydantic pydantic_core pydantic_extra_types pydantic_settings pygments pytest
-    pytest_asyncio pytest_cov pytest_timeout pytest_xdist python_discovery python_dotenv
-    python_multipart pyyaml redis requests rich rich_toolkit rignore ruff sentry_sdk setuptools
-    shellingham sniffio sortedcontainers sqlalchemy sse_starlette starlette structlog trio
-    trove_classifiers truststore typer typing_extensions typing_inspection tzdata urllib3 uv
-    uvicorn uvicorn_worker uvloop vine virtualenv watchdog watchfiles websocket websockets
-    werkzeug wheel wsproto xdist yaml
+    psycopg_binary psycopg_pool py pydantic pydantic_core pydantic_extra_types pydantic_settings
+    pygments pytest pytest_asyncio pytest_cov pytest_timeout pytest_xdist python_discovery
+    python_dotenv python_multipart pyyaml redis requests rich rich_toolkit rignore ruff
+    sentry_sdk setuptools shellingham sniffio sortedcontainers sqlalchemy sse_starlette starlette
+    structlog trio trove_classifiers truststore typer typing_extensions typing_inspection tzdata
+    urllib3 uv uvicorn uvicorn_worker uvloop vine virtualenv watchdog watchfiles websocket
+    websockets werkzeug wheel wsproto xdist yaml
     """.split()
 )
 

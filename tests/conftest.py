@@ -19,6 +19,7 @@ Answers = dict[str, str]
 Render = Callable[[Answers], Path]
 
 EVERYTHING: Answers = {}  # that is the default
+MOST_LIBRARIES: Answers = {"database": "postgresql"}
 NOTHING: Answers = {
     "background": "none",
     "websocket": "no",
@@ -80,7 +81,7 @@ def installed(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]
     def install_once(framework: str) -> Path:
         if framework not in folders:
             output = tmp_path_factory.mktemp(f"installed-{framework}")
-            project = render_into(output, {"framework": framework})
+            project = render_into(output, {**MOST_LIBRARIES, "framework": framework})
             run("uv", "sync", "--no-install-project", cwd=project)
             folders[framework] = project / ".venv" / "bin"
         return folders[framework]

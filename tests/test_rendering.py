@@ -95,7 +95,7 @@ def test_python_has_conditions_only_where_things_are_put_together() -> None:
 
 
 def test_no_file_is_both_common_and_specific() -> None:
-    """The hook lays the framework's files over the common ones and would hide such a file."""
+    """The hook lays the specific files over the common ones and would hide such a file."""
     common = set(files_of(TEMPLATE))
-    for framework in FRAMEWORKS:
-        assert not common & set(files_of(TEMPLATE / framework))
+    for overlay in (*FRAMEWORKS, "sqlite", "postgresql"):
+        assert not common & set(files_of(TEMPLATE / overlay))

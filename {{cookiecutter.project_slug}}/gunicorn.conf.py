@@ -13,7 +13,7 @@ from {{ cookiecutter.package_name }}.serving import (
     pre_fork,
     when_ready,
 )
-from {{ cookiecutter.package_name }}.settings import load_settings
+from {{ cookiecutter.package_name }}.settings import THREADS, load_settings
 from {{ cookiecutter.package_name }}.worker import (
     post_worker_init,
     worker_class,
@@ -38,7 +38,7 @@ wsgi_app = "{{ cookiecutter.package_name }}.app:create_app()"
 host = f"[{settings.host}]" if ":" in settings.host else settings.host
 bind = f"{host}:{settings.port}"
 workers = settings.web_concurrency
-threads = 8
+threads = THREADS
 
 # Longer than load balancers keep an idle connection, so that they close it first, not we.
 keepalive = 75

@@ -20,6 +20,10 @@ from .barrier import Barrier
 from .server_thread import App, ServerThread, create_app
 from .servers import UNSET, ServerProcess
 
+#% if cookiecutter.database != "none"
+pytest_plugins = ["tests.databases"]
+#%%
+#% endif
 # Short, so that the tests are; and not dependent on the project's grace period.
 BUDGET = {
     "SHUTDOWN_GRACE_SECONDS": "30",

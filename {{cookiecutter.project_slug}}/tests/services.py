@@ -42,6 +42,7 @@ class Service(ABC):
     """
 
     timeout = 30.0  # for each start and stop, in seconds
+    end_signal = signal.SIGKILL
 
     def __init__(self, user: str | None = None) -> None:
         self.port = free_port()
@@ -72,7 +73,7 @@ class Service(ABC):
         return self
 
     def __exit__(self, *_: object) -> None:
-        self.stop(signal.SIGKILL)
+        self.stop(self.end_signal)
         shutil.rmtree(self.folder, ignore_errors=True)
 
     @property

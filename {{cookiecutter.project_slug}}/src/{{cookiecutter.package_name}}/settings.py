@@ -10,14 +10,20 @@ from typing import Any, Literal
 
 #% if cookiecutter.shutdown_endpoint
 from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
+#% elif cookiecutter.database == "sqlite"
+from pydantic import Field, SecretStr, ValidationError, model_validator
 #% else
 from pydantic import Field, ValidationError, model_validator
 #% endif
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+#% if cookiecutter.database != "none"
+from .database.url import DatabaseUrl
+#% endif
 from .lifecycle import Budget
 
 GRACE_SECONDS = {{ cookiecutter.grace_period_seconds }}  # what the platform grants before SIGKILL
+THREADS = 8  # of each worker
 LogLevel = Literal["debug", "info", "warning", "error"]
 Seconds = Field(default=None, ge=0, allow_inf_nan=False)
 
@@ -39,6 +45,11 @@ class Settings(BaseSettings):
 #% endif
 #% if cookiecutter.shutdown_endpoint
     shutdown_token: SecretStr | None = None
+#% endif
+#% if cookiecutter.database == "sqlite"
+    database_url: DatabaseUrl = SecretStr("sqlite:///database.sqlite3")
+#% elif cookiecutter.database == "postgresql"
+    database_url: DatabaseUrl
 #% endif
     shutdown_grace_seconds: float = Field(default=GRACE_SECONDS, ge=5, allow_inf_nan=False)
     shutdown_drain_seconds: float | None = Seconds

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from fastapi import FastAPI
 
+#% if cookiecutter.database != "none"
+from .database.engine import Database
+#% endif
 #% if cookiecutter.background == "thread"
 from .lifecycle import Hook, Lifecycle
 #% else
@@ -14,8 +17,14 @@ from .settings import Settings, load_settings
 from .sqlite_queue import SqliteTaskQueue
 from .task_thread import TaskThread
 #% endif
+#% if cookiecutter.database != "none"
+from .web.database import use_database
+#% endif
 from .web.health import router as health
 from .web.lifespan import lifespan, track_in_flight
+#% if cookiecutter.database != "none"
+from .web.notes import router as notes
+#% endif
 #% if cookiecutter.shutdown_endpoint
 from .web.shutdown import create_router as create_shutdown_router
 #% endif
@@ -42,6 +51,13 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     track_in_flight(app, lifecycle)
 
     app.include_router(health)
+#% if cookiecutter.database != "none"
+    # First, so that it outlives all that uses it.
+    database = Database(settings.database_url, settings.budget)
+    lifecycle.append(database)
+    use_database(app, database)
+    app.include_router(notes)
+#% endif
 #% if cookiecutter.background == "thread"
     queue = SqliteTaskQueue(settings.task_queue_path, max_queued=settings.task_queue_length)
     app.state.tasks = queue

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from flask import Flask
 
+#% if cookiecutter.database != "none"
+from .database.engine import Database
+#% endif
 #% if cookiecutter.background == "thread"
 from .lifecycle import Hook, Lifecycle, WsgiInFlight
 #% else
@@ -14,7 +17,13 @@ from .settings import Settings, load_settings
 from .sqlite_queue import SqliteTaskQueue
 from .task_thread import TaskThread
 #% endif
+#% if cookiecutter.database != "none"
+from .web.database import use_database
+#% endif
 from .web.health import blueprint as health
+#% if cookiecutter.database != "none"
+from .web.notes import blueprint as notes
+#% endif
 #% if cookiecutter.shutdown_endpoint
 from .web.shutdown import create_blueprint as create_shutdown_blueprint
 #% endif
@@ -38,6 +47,13 @@ def create_app(settings: Settings | None = None) -> Flask:
     app.wsgi_app = WsgiInFlight(app.wsgi_app, lifecycle.requests)  # type: ignore[method-assign]
 
     app.register_blueprint(health)
+#% if cookiecutter.database != "none"
+    # First, so that it outlives all that uses it.
+    database = Database(settings.database_url, settings.budget)
+    lifecycle.append(database)
+    use_database(app, database)
+    app.register_blueprint(notes)
+#% endif
 #% if cookiecutter.background == "thread"
     queue = SqliteTaskQueue(settings.task_queue_path, max_queued=settings.task_queue_length)
     app.extensions["tasks"] = queue

@@ -41,7 +41,8 @@ def serve(app: Flask, host: str, port: int, *, debugger: bool = False, **options
         click.echo(f"Serving on {scheme}://{host}:{server.port} (press Ctrl-C to stop)")
         server.serve_forever()  # until KeyboardInterrupt, which it catches
     except StartError as error:
-        sys.exit(f"Error: {error}")
+        click.echo(f"Error: {error}", err=True)
+        sys.exit(3)
     except KeyboardInterrupt:
         pass  # a stop while we start
     lifecycle.stop()

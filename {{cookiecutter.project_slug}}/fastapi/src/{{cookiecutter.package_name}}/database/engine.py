@@ -1,0 +1,116 @@
+"""The connections to the database, as a hook of the lifecycle."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import time
+from typing import Any
+
+from pydantic import SecretStr
+from sqlalchemy import event, text
+from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.ext.asyncio import (
+    AsyncEngine,
+    AsyncSession,
+    async_sessionmaker,
+    create_async_engine,
+)
+
+from ..lifecycle import Budget
+from ..settings import THREADS
+from .schema import problem_of_schema
+from .url import engine_options, parse, place
+
+CANCEL_SECONDS = 1.0  # for the statements that are still running at the end
+
+
+class DatabaseError(RuntimeError):
+    """The service cannot start on this database."""
+
+
+class Database:
+    """The engine: the first to start, and the last to stop. Creating one connects to nothing.
+
+    Args:
+        secret: ``DATABASE_URL``.
+        budget: a statement may take as long as a request at a stop.
+    """
+
+    name = "database"
+    timeout = 5.0
+
+    def __init__(self, secret: SecretStr, budget: Budget) -> None:
+        self._url = parse(secret)
+        self._budget = budget
+        self._open: set[Any] = set()
+        self.engine = self._create_engine(THREADS)
+        # A connection of its own, so that a busy pool does not look like a dead database.
+        self._probe = self._create_engine(1)
+        # Handlers may read what they have committed, without asking the database again.
+        self.sessions: async_sessionmaker[AsyncSession] = async_sessionmaker(
+            self.engine, expire_on_commit=False
+        )
+
+    async def start(self) -> None:
+        """Connect, and look for the tables.
+
+        Raises:
+            DatabaseError: in one line, what to change.
+        """
+        try:
+            async with self.engine.connect() as connection:
+                problem = await connection.run_sync(problem_of_schema)
+        except SQLAlchemyError as error:
+            problem = " ".join(str(getattr(error, "orig", error)).split())
+        if problem is not None:
+            raise DatabaseError(f"DATABASE_URL, {place(self._url)}: {problem}")
+
+    async def check(self) -> None:
+        """Raise if the database does not answer."""
+        async with self._probe.connect() as connection:
+            await connection.execute(text("SELECT 1"))
+
+    async def stop(self) -> None:
+        """Close all connections, also those of requests that were abandoned.
+
+        Those lose what they have not committed, and PostgreSQL hears of it.
+        """
+        await self._probe.dispose()
+        await self.engine.dispose()
+        if self.engine.dialect.name != "postgresql":
+            return  # a file needs nobody to tell
+        abandoned = [connection.driver_connection for connection in self._open]
+        with contextlib.suppress(self.engine.dialect.loaded_dbapi.Error):
+            for connection in abandoned:
+                await connection.cancel_safe(timeout=CANCEL_SECONDS)
+        # PostgreSQL complains when nobody hears that a statement was cancelled.
+        until = time.monotonic() + CANCEL_SECONDS
+        while any(map(_is_busy, abandoned)) and time.monotonic() < until:
+            await asyncio.sleep(0.01)
+        for connection in abandoned:
+            await connection.close()
+
+    def _create_engine(self, pool_size: int) -> AsyncEngine:
+        options = engine_options(
+            self._url, pool_size=pool_size, statement_seconds=self._budget.requests
+        )
+        engine = create_async_engine(self._url, **options)
+        event.listen(engine.sync_engine, "connect", self._connected)
+        event.listen(engine.sync_engine, "close", self._closed)
+        return engine
+
+    def _connected(self, connection: Any, _: object) -> None:
+        self._open.add(connection)
+        if self.engine.dialect.name == "sqlite":
+            cursor = connection.cursor()
+            cursor.execute("PRAGMA foreign_keys=ON")
+            cursor.close()
+
+    def _closed(self, connection: Any, _: object) -> None:
+        self._open.discard(connection)
+
+
+def _is_busy(connection: Any) -> bool:
+    """Whether a psycopg connection waits for the end of a statement."""
+    return bool(connection.info.transaction_status.name == "ACTIVE")

@@ -1,0 +1,105 @@
+"""The connections to the database, as a hook of the lifecycle."""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from typing import Any
+
+from pydantic import SecretStr
+from sqlalchemy import Engine, create_engine, event, text
+from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.orm import Session, sessionmaker
+
+from ..lifecycle import Budget
+from ..settings import THREADS
+from .schema import problem_of_schema
+from .url import engine_options, parse, place
+
+CANCEL_SECONDS = 1.0  # for the statements that are still running at the end
+
+
+class DatabaseError(RuntimeError):
+    """The service cannot start on this database."""
+
+
+class Database:
+    """The engine: the first to start, and the last to stop. Creating one connects to nothing.
+
+    Args:
+        secret: ``DATABASE_URL``.
+        budget: a statement may take as long as a request at a stop.
+    """
+
+    name = "database"
+    timeout = 5.0
+
+    def __init__(self, secret: SecretStr, budget: Budget) -> None:
+        self._url = parse(secret)
+        self._budget = budget
+        self._open: set[Any] = set()
+        self.engine = self._create_engine(THREADS)
+        # A connection of its own, so that a busy pool does not look like a dead database.
+        self._probe = self._create_engine(1)
+        self.sessions: sessionmaker[Session] = sessionmaker(self.engine)
+
+    def start(self) -> None:
+        """Connect, and look for the tables.
+
+        Raises:
+            DatabaseError: in one line, what to change.
+        """
+        try:
+            with self.engine.connect() as connection:
+                problem = problem_of_schema(connection)
+        except SQLAlchemyError as error:
+            problem = " ".join(str(getattr(error, "orig", error)).split())
+        if problem is not None:
+            raise DatabaseError(f"DATABASE_URL, {place(self._url)}: {problem}")
+
+    def check(self) -> None:
+        """Raise if the database does not answer."""
+        with self._probe.connect() as connection:
+            connection.execute(text("SELECT 1"))
+
+    def stop(self) -> None:
+        """Close all connections, also those of requests that were abandoned.
+
+        Those lose what they have not committed, and PostgreSQL hears of it.
+        """
+        self._probe.dispose()
+        self.engine.dispose()
+        if self.engine.dialect.name != "postgresql":
+            return  # a file needs nobody to tell
+        abandoned = list(self._open)
+        with contextlib.suppress(self.engine.dialect.loaded_dbapi.Error):
+            for connection in abandoned:
+                connection.cancel_safe(timeout=CANCEL_SECONDS)
+        # PostgreSQL complains when nobody hears that a statement was cancelled.
+        until = time.monotonic() + CANCEL_SECONDS
+        while any(map(_is_busy, abandoned)) and time.monotonic() < until:
+            time.sleep(0.01)
+        for connection in abandoned:
+            connection.close()
+
+    def _create_engine(self, pool_size: int) -> Engine:
+        options = engine_options(
+            self._url, pool_size=pool_size, statement_seconds=self._budget.requests
+        )
+        engine = create_engine(self._url, **options)
+        event.listen(engine, "connect", self._connected)
+        event.listen(engine, "close", self._closed)
+        return engine
+
+    def _connected(self, connection: Any, _: object) -> None:
+        self._open.add(connection)
+        if self.engine.dialect.name == "sqlite":
+            connection.execute("PRAGMA foreign_keys=ON")
+
+    def _closed(self, connection: Any, _: object) -> None:
+        self._open.discard(connection)
+
+
+def _is_busy(connection: Any) -> bool:
+    """Whether a psycopg connection waits for the end of a statement."""
+    return bool(connection.info.transaction_status.name == "ACTIVE")

@@ -1,0 +1,222 @@
+"""Stops, outages and overload with a real PostgreSQL: nobody is told what is not true."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future
+from contextlib import contextmanager
+from pathlib import Path
+
+import httpx
+import psycopg
+import pytest
+
+from {{ cookiecutter.package_name }}.settings import THREADS
+
+from .barrier import Barrier
+from .commands import BARE, SERVERS
+from .conftest import InBackground, Serve
+from .databases import PostgreSQL
+from .migrating import create_tables, keys_in
+from .servers import ServerProcess
+from .writers import Writers
+
+pytestmark = pytest.mark.shutdown
+
+PROBE = ("gunicorn", "tests.database_probe:app")
+
+# What PostgreSQL says of clients that went without a word.
+CUT_OFF = ("unexpected EOF", "connection to client lost", "Connection reset by peer")
+
+
+@pytest.fixture(scope="module")
+def postgresql() -> Iterator[PostgreSQL]:
+    """A server that tests may break."""
+    with PostgreSQL() as server:
+        create_tables(server.database_url)
+        yield server
+
+
+@contextmanager
+def closing_its_connections(postgresql: PostgreSQL) -> Iterator[None]:
+    """See that the service, which stops in the block, leaves no connection and no complaint."""
+    log_before = len(postgresql.log)
+    yield
+    query = "SELECT state, query FROM pg_stat_activity WHERE application_name = %s"
+    with psycopg.connect(postgresql.database_url, autocommit=True) as connection:
+
+        def all_closed() -> bool:
+            left = connection.execute(query, ["{{ cookiecutter.project_slug }}"]).fetchall()
+            return left == []
+
+        wait_for(all_closed, "the last connection of the service to end", seconds=2)
+    log = postgresql.log[log_before:]
+    assert [complaint for complaint in CUT_OFF if complaint in log] == []
+
+
+def wait_for(condition: Callable[[], bool], what: str, *, seconds: float = 20) -> None:
+    """Look until *condition* holds."""
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, f"waited {seconds:g} s for {what}"
+        time.sleep(0.02)
+
+
+def readiness(server: ServerProcess) -> tuple[int, str]:
+    """The status and the reason."""
+    response = server.get("/readyz")
+    return response.status_code, response.json()["status"]
+
+
+def post(server: ServerProcess, path: str, key: str, port: int = 0) -> int | None:
+    """Have *key* kept; return the status of the answer, or None if there was none."""
+    try:
+        with server.client(timeout=20) as client:
+            return client.post(path, params={"key": key, "port": port}).status_code
+    except httpx.TransportError:
+        return None
+
+
+def test_amid_transactions_it_stops_when_each_is_committed_or_rolled_back(
+    serve: Serve, barrier: Barrier, in_background: InBackground, postgresql: PostgreSQL
+) -> None:
+    before = keys_in(postgresql.database_url)
+    server = serve(
+        *PROBE,
+        workers=2,
+        DATABASE_URL=postgresql.database_url,
+        SHUTDOWN_DRAIN_SECONDS="0.5",
+    )
+    parked: Future[int | None] = in_background(post, server, "/keep/parked", "parked", barrier.port)
+    barrier.wait_for_arrivals()
+    writers = Writers(server.port)
+    with closing_its_connections(postgresql), writers.writing():
+        writers.wait_for_kept(100)
+        server.signal(signal.SIGTERM)
+        writers.wait_until_gone()
+        barrier.release()
+        assert server.wait() == 0
+    assert parked.result() == 201
+    assert writers.untold == {}
+    assert keys_in(postgresql.database_url) - before == {"parked", *writers.kept}
+    assert {status for status, _ in writers.told.values()} == {201, 409}
+
+
+def test_what_abandoned_requests_have_written_is_rolled_back(
+    serve: Serve, barrier: Barrier, in_background: InBackground, postgresql: PostgreSQL
+) -> None:
+    server = serve(*PROBE, DATABASE_URL=postgresql.database_url, SHUTDOWN_REQUEST_SECONDS="1")
+    with closing_its_connections(postgresql):
+        stuck: list[Future[int | None]] = [
+            in_background(post, server, f"/keep/{place}", place, barrier.port)
+            for place in ("stuck", "stuck-in-statement")
+        ]
+        barrier.wait_for_arrivals(2)
+        server.signal(signal.SIGTERM)
+        assert server.wait() == 1
+    assert 201 not in [each.result() for each in stuck]
+    assert not {"stuck", "stuck-in-statement"} & keys_in(postgresql.database_url)
+
+
+def test_it_recovers_from_an_outage_and_stops_in_one(serve: Serve, postgresql: PostgreSQL) -> None:
+    before = keys_in(postgresql.database_url)
+    server = serve(
+        *PROBE,
+        workers=2,
+        DATABASE_URL=postgresql.database_url,
+        SHUTDOWN_DRAIN_SECONDS="0.5",
+    )
+    writers = Writers(server.port)
+    with writers.writing():
+        for _ in range(2):
+            writers.wait_for_kept(50)
+            postgresql.stop(signal.SIGQUIT)
+            wait_for(lambda: readiness(server) == (503, "no answer: database"), "unreadiness")
+            postgresql.start()
+            wait_for(lambda: readiness(server) == (200, "ready"), "readiness")
+        postgresql.stop(signal.SIGQUIT)
+        server.signal(signal.SIGTERM)
+        asked = time.monotonic()
+        exit_code = server.wait()
+        took = time.monotonic() - asked
+        postgresql.start()
+    assert exit_code == 0, "every request was answered"
+    assert took < 0.5 + 5 + 2 + 1
+    assert len(server.worker_pids) == 2, "a worker did not survive the outage"
+    assert writers.untold == {}
+    kept = keys_in(postgresql.database_url) - before
+    assert writers.kept <= kept
+    for key in kept - writers.kept:
+        status, body = writers.told[key]
+        assert (status, json.loads(body)["detail"]) == (
+            503,
+            "the database does not answer: look whether the change was made",
+        )
+
+
+def test_a_database_that_hangs_does_not_hold_up_readiness_nor_the_stop(
+    serve: Serve, in_background: InBackground, postgresql: PostgreSQL
+) -> None:
+    server = serve(*PROBE, DATABASE_URL=postgresql.database_url, SHUTDOWN_REQUEST_SECONDS="1")
+    assert post(server, "/keep", "before it hangs") == 201
+    with frozen(postgresql):
+        requests = [in_background(post, server, "/keep", f"hanging {n}") for n in range(4)]
+        wait_for(lambda: readiness(server) == (503, "no answer: database"), "unreadiness")
+        server.signal(signal.SIGTERM)
+        asked = time.monotonic()
+        exit_code = server.wait()
+        took = time.monotonic() - asked
+    assert took < 1 + 2 + 5, "the grace period"
+    assert exit_code == 1, "requests were abandoned"
+    assert 201 not in [each.result() for each in requests]
+
+
+@contextmanager
+def frozen(postgresql: PostgreSQL) -> Iterator[None]:
+    """Have none of PostgreSQL's processes do anything during the block."""
+    children = Path(f"/proc/{postgresql.pid}/task/{postgresql.pid}/children")
+    os.kill(postgresql.pid, signal.SIGSTOP)
+    pids = [postgresql.pid, *map(int, children.read_text().split())]
+    for pid in pids:
+        os.kill(pid, signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        for pid in reversed(pids):
+            os.kill(pid, signal.SIGCONT)
+
+
+def test_when_all_connections_are_taken_others_are_told_soon(
+    serve: Serve, barrier: Barrier, in_background: InBackground, postgresql: PostgreSQL
+) -> None:
+    server = serve(*PROBE, "--threads", str(2 * THREADS), DATABASE_URL=postgresql.database_url)
+    parked = [
+        in_background(post, server, "/keep/parked", f"parked {n}", barrier.port)
+        for n in range(THREADS)
+    ]
+    barrier.wait_for_arrivals(THREADS)
+    asked = time.monotonic()
+    assert post(server, "/keep", "one too many") == 503
+    assert time.monotonic() - asked < 5
+    assert readiness(server) == (200, "ready"), "busy is not down"
+    barrier.release()
+    assert {each.result() for each in parked} == {201}
+    assert post(server, "/keep", "later") == 201
+
+
+@pytest.mark.parametrize("name", ["gunicorn", BARE])
+def test_without_it_no_server_starts(name: str) -> None:
+    url = "postgresql://user:s3cr3t@127.0.0.1:1/name"
+    server = ServerProcess(SERVERS[name].command, env={"DATABASE_URL": url})
+    try:
+        exit_code = server.wait()
+    finally:
+        server.stop()
+    assert exit_code == 3
+    assert "DATABASE_URL, 127.0.0.1:1/name: connection failed" in server.log
+    assert "Traceback" not in server.log
+    assert "s3cr3t" not in server.log

@@ -1,0 +1,1 @@
+"""The database: where it is (``url``), what is in it (``models``, ``schema``), its ``engine``."""
