@@ -17,6 +17,9 @@ from psycopg import sql
 from .migrating import create_tables
 from .services import Service, missing
 
+# Importing the probe takes settings, before any fixture; and never the developer's database.
+os.environ["DATABASE_URL"] = "postgresql://nobody@127.0.0.1:1/nowhere"
+
 
 class PostgreSQL(Service):
     """A PostgreSQL server."""
