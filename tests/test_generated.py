@@ -20,3 +20,15 @@ def test_own_tests_pass(
         sys.stdout.flush()
         done = subprocess.run(["uv", "run", "pytest"], cwd=project, check=False)
     assert done.returncode == 0
+
+
+@pytest.mark.generated
+@pytest.mark.parametrize("database", ["sqlite", "postgresql"])
+@pytest.mark.parametrize("framework", FRAMEWORKS)
+def test_a_database_is_used_and_left_as_it_should_be(
+    framework: str, database: str, render: Render
+) -> None:
+    project = render({"framework": framework, "database": database})
+    run("uv", "sync", cwd=project)
+    files = "database or health or migrations or notes or postgresql or settings or transactions"
+    run("uv", "run", "pytest", "-k", files, cwd=project)

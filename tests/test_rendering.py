@@ -4,6 +4,7 @@ import ast
 import re
 import sys
 from collections.abc import Callable
+from itertools import product
 from pathlib import Path
 
 import pytest
@@ -24,6 +25,12 @@ PAIRS: list[Answers] = [
     dict(zip(CHOICES, values, strict=True)) for values in AllPairs(list(CHOICES.values()))
 ]
 
+# What the code of a service depends on most.
+CORE = ("framework", "background", "database")
+COMBINATIONS: list[Answers] = [
+    dict(zip(CORE, values, strict=True)) for values in product(*(CHOICES[name] for name in CORE))
+]
+
 # GitHub's own `${{ … }}` is no leftover.
 LEFTOVER = re.compile(r"(?<!\$)\{\{|\{%|\{#|^\s*#%|\bcookiecutter\.\w", re.MULTILINE)
 
@@ -37,7 +44,7 @@ def on_one_worker(answers: Answers) -> ParameterSet:
     return pytest.param(answers, marks=group, id="-".join(answers.values()))
 
 
-@pytest.mark.parametrize("answers", [on_one_worker(answers) for answers in PAIRS])
+@pytest.mark.parametrize("answers", map(on_one_worker, PAIRS + COMBINATIONS))
 def test_every_pair_of_answers(
     answers: Answers,
     render: Render,

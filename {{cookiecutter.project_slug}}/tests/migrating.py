@@ -7,14 +7,30 @@ import subprocess
 import sys
 
 from pydantic import SecretStr
-from sqlalchemy import Column, Connection, MetaData, NullPool, String, Table, create_engine, select
+from sqlalchemy import (
+    Column,
+    Connection,
+    ForeignKey,
+    MetaData,
+    NullPool,
+    String,
+    Table,
+    create_engine,
+    select,
+)
 
 from {{ cookiecutter.package_name }}.database.url import blocking, parse
 
 from .servers import PROJECT
 
-# What the probe writes to: it depends on none of the service's own tables.
-KEPT = Table("kept_by_tests", MetaData(), Column("key", String(100), primary_key=True))
+# What the probe writes to: it depends on none of the service's own tables. A row that stands on
+# another, which is not there, fails at the commit and not before.
+KEPT = Table(
+    "kept_by_tests",
+    MetaData(),
+    Column("key", String(100), primary_key=True),
+    Column("on", ForeignKey("kept_by_tests.key", deferrable=True, initially="DEFERRED")),
+)
 
 
 def alembic(*arguments: str, url: str) -> subprocess.CompletedProcess[str]:

@@ -18,11 +18,14 @@ def test_what_clients_were_told_is_what_was_committed_before_the_stop(serve: Ser
     url = os.environ["DATABASE_URL"]
     before = keys_in(url)
     server = serve("gunicorn", "tests.database_probe:app", workers=2, SHUTDOWN_DRAIN_SECONDS="0.5")
+    with server.client() as client:
+        uncommitted = client.post("/keep/dangling", params={"key": "dangling"})
     writers = Writers(server.port)
     with writers.writing():
         writers.wait_for_kept(100)
         server.signal(signal.SIGTERM)
         assert server.wait() == 0
+    assert uncommitted.status_code == 500, "told before the commit, which failed"
     assert writers.untold == {}
     assert keys_in(url) - before == writers.kept
     statuses = {status for status, _ in writers.told.values()}

@@ -22,6 +22,12 @@ async def keep(key: str, session: SessionDep) -> None:
     await session.execute(insert(KEPT).values(key=key))
 
 
+@app.post("/keep/dangling", status_code=201)
+async def dangling(key: str, session: SessionDep) -> None:
+    """Write what the database refuses to commit."""
+    await session.execute(insert(KEPT).values(key=key, on="nothing"))
+
+
 @app.post("/keep/refused")
 async def refused(key: str, session: SessionDep) -> None:
     """Write *key*, and refuse it then."""

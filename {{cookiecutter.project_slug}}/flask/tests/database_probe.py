@@ -25,6 +25,13 @@ def keep() -> Answer:
     return "", 201
 
 
+@app.post("/keep/dangling")
+def dangling() -> Answer:
+    """Write what the database refuses to commit."""
+    get_session().execute(insert(KEPT).values(key=request.args["key"], on="nothing"))
+    return "", 201
+
+
 @app.post("/keep/refused")
 def refused() -> Answer:
     """Write the key, and refuse it then."""

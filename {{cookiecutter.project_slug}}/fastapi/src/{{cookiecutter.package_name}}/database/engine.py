@@ -8,7 +8,7 @@ import time
 from typing import Any
 
 from pydantic import SecretStr
-from sqlalchemy import event, text
+from sqlalchemy import PoolResetState, event, text
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import (
     AsyncEngine,
@@ -98,6 +98,7 @@ class Database:
         engine = create_async_engine(self._url, **options)
         event.listen(engine.sync_engine, "connect", self._connected)
         event.listen(engine.sync_engine, "close", self._closed)
+        event.listen(engine.sync_engine, "reset", _roll_back)
         return engine
 
     def _connected(self, connection: Any, _: object) -> None:
@@ -109,6 +110,13 @@ class Database:
 
     def _closed(self, connection: Any, _: object) -> None:
         self._open.discard(connection)
+
+
+def _roll_back(connection: Any, _: object, state: PoolResetState) -> None:
+    """Before a connection is used again: SQLAlchemy takes a transaction whose commit has failed for
+    ended, but in SQLite it goes on."""
+    if not state.terminate_only:
+        connection.rollback()
 
 
 def _is_busy(connection: Any) -> bool:

@@ -21,10 +21,11 @@ logs.configure(settings.log_level, json=False)
 def migrate() -> None:
     """Run the migrations that Alembic's command asks for, all in one transaction."""
     with create_engine(url, poolclass=NullPool).connect() as connection:
-        if connection.dialect.name == "sqlite":
+        sqlite = connection.dialect.name == "sqlite"
+        if sqlite:
             connection.exec_driver_sql("PRAGMA journal_mode=WAL")  # readers do not wait for writers
             connection.commit()
-        context.configure(connection, target_metadata=Base.metadata, render_as_batch=True)
+        context.configure(connection, target_metadata=Base.metadata, render_as_batch=sqlite)
         with context.begin_transaction():
             context.run_migrations()
 
