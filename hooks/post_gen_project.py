@@ -26,6 +26,22 @@ REMOVED: list[tuple[bool, list[str]]] = [
         ["tests/services.py"],
     ),
     (
+        ANSWERS["background"] != "celery",
+        [
+            f"{PACKAGE}/broker_url.py",
+            f"{PACKAGE}/celery_app.py",
+            f"{PACKAGE}/celery_queue.py",
+            f"{PACKAGE}/celery_worker.py",
+            f"{PACKAGE}/rabbitmq_transport.py",
+            f"{PACKAGE}/redis_transport.py",
+            f"{PACKAGE}/task_records.py",
+            f"{PACKAGE}/worker_health.py",
+            "tests/brokers.py",
+            "tests/celery_worker.py",
+            "tests/test_celery.py",
+        ],
+    ),
+    (
         ANSWERS["background"] != "thread",
         [
             f"{PACKAGE}/presence.py",

@@ -19,7 +19,7 @@ Answers = dict[str, str]
 Render = Callable[[Answers], Path]
 
 EVERYTHING: Answers = {}  # that is the default
-MOST_LIBRARIES: Answers = {"database": "postgresql"}
+MOST_LIBRARIES: Answers = {"background": "celery", "database": "postgresql"}
 NOTHING: Answers = {
     "background": "none",
     "websocket": "no",

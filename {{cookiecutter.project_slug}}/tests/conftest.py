@@ -20,7 +20,13 @@ from .barrier import Barrier
 from .server_thread import App, ServerThread, create_app
 from .servers import UNSET, ServerProcess
 
-#% if cookiecutter.database != "none"
+#% if cookiecutter.background == "celery" and cookiecutter.database != "none"
+pytest_plugins = ["tests.brokers", "tests.databases"]
+#%%
+#% elif cookiecutter.background == "celery"
+pytest_plugins = ["tests.brokers"]
+#%%
+#% elif cookiecutter.database != "none"
 pytest_plugins = ["tests.databases"]
 #%%
 #% endif

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import pwd
 import shutil
@@ -121,9 +122,103 @@ class Service(ABC):
             assert time.monotonic() < deadline, f"it does not start. Log:\n{self.log}"
             time.sleep(0.02)
 
+    def freeze(self) -> None:
+        """Have the server answer nothing, while its connections stay as they are."""
+        os.killpg(self.pid, signal.SIGSTOP)
+
+    def thaw(self) -> None:
+        """Have it go on."""
+        os.killpg(self.pid, signal.SIGCONT)
+
     def stop(self, signum: int = signal.SIGTERM) -> None:
         """Send the server that signal, or all of its processes SIGKILL, and wait for its end."""
         if self._process is not None and self._process.poll() is None:
             send = os.killpg if signum == signal.SIGKILL else os.kill
             send(self._process.pid, signum)
             self._process.wait(self.timeout)
+
+
+class Redis(Service):
+    """A Redis that keeps what it has confirmed, also when it is killed."""
+
+    def command(self) -> list[str]:
+        """What starts the server, in the foreground."""
+        if shutil.which("redis-server") is None:
+            missing("redis-server")
+        durable = ("--appendonly", "yes", "--appendfsync", "always", "--save", "")
+        return ["redis-server", "--port", str(self.port), "--dir", str(self.folder), *durable]
+
+    def is_up(self) -> bool:
+        """Whether clients are served now."""
+        with (
+            contextlib.suppress(OSError),
+            socket.create_connection(("127.0.0.1", self.port), 1) as connection,
+        ):
+            connection.sendall(b"PING\r\n")
+            return connection.recv(5) == b"+PONG"
+        return False
+
+    @property
+    def url(self) -> str:
+        """For clients."""
+        return f"redis://127.0.0.1:{self.port}/0"
+
+
+class RabbitMq(Service):
+    """A RabbitMQ node with a port mapper of its own."""
+
+    program = "/usr/lib/rabbitmq/bin/rabbitmq-server"  # the one in PATH insists on its own folders
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._ports = [str(free_port()) for _ in range(2)]
+        (self.folder / "enabled_plugins").write_text("[].", "utf-8")
+
+    def command(self) -> list[str]:
+        """What starts the server, in the foreground."""
+        if not Path(self.program).exists():
+            missing("rabbitmq-server")
+        return ["sh", "-c", f"epmd & exec {self.program}"]
+
+    def is_up(self) -> bool:
+        """Whether clients are served now."""
+        with (
+            contextlib.suppress(OSError),
+            socket.create_connection(("127.0.0.1", self.port), 1) as connection,
+        ):
+            connection.settimeout(1)
+            connection.sendall(b"AMQP\0\0\x09\x01")
+            return connection.recv(1) == b"\x01"
+        return False
+
+    def environment(self) -> Mapping[str, str]:
+        """More environment variables for the server."""
+        folder = str(self.folder)
+        return {
+            "ERL_EPMD_ADDRESS": "127.0.0.1",
+            "ERL_EPMD_PORT": self._ports[0],
+            "HOME": folder,
+            "RABBITMQ_CONF_ENV_FILE": f"{folder}/none",
+            "RABBITMQ_CONFIG_FILE": f"{folder}/none",
+            "RABBITMQ_DIST_PORT": self._ports[1],
+            "RABBITMQ_ENABLED_PLUGINS_FILE": f"{folder}/enabled_plugins",
+            "RABBITMQ_LOG_BASE": folder,
+            "RABBITMQ_LOGS": "-",
+            "RABBITMQ_MNESIA_BASE": f"{folder}/data",
+            "RABBITMQ_NODE_IP_ADDRESS": "127.0.0.1",
+            "RABBITMQ_NODE_PORT": str(self.port),
+            "RABBITMQ_NODENAME": f"test-{self.port}@localhost",
+            "RABBITMQ_PID_FILE": f"{folder}/pid",
+        }
+
+    def stop(self, signum: int = signal.SIGTERM) -> None:
+        """As any service; and end the port mapper, too."""
+        super().stop(signum)
+        if self._process is not None:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(self._process.pid, signal.SIGKILL)
+
+    @property
+    def url(self) -> str:
+        """For clients."""
+        return f"amqp://guest:guest@127.0.0.1:{self.port}//"

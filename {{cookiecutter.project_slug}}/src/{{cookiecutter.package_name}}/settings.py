@@ -3,20 +3,26 @@
 from __future__ import annotations
 
 import sys
-#% if cookiecutter.background == "thread"
+#% if cookiecutter.background == "celery"
+import tempfile
+#% endif
+#% if cookiecutter.background != "none"
 from pathlib import Path
 #% endif
 from typing import Any, Literal
 
 #% if cookiecutter.shutdown_endpoint
 from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
-#% elif cookiecutter.database == "sqlite"
+#% elif cookiecutter.database == "sqlite" or cookiecutter.background == "celery"
 from pydantic import Field, SecretStr, ValidationError, model_validator
 #% else
 from pydantic import Field, ValidationError, model_validator
 #% endif
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+#% if cookiecutter.background == "celery"
+from .broker_url import BrokerUrl, RecordsUrl
+#% endif
 #% if cookiecutter.database != "none"
 from .database.url import DatabaseUrl
 #% endif
@@ -46,6 +52,12 @@ class Settings(BaseSettings):
 #% if cookiecutter.shutdown_endpoint
     shutdown_token: SecretStr | None = None
 #% endif
+#% if cookiecutter.background == "celery"
+    broker_url: BrokerUrl = SecretStr("redis://localhost:6379/0")
+    task_records_url: RecordsUrl = None
+    worker_concurrency: int = Field(default=2, ge=1, le=1024)
+    worker_heartbeat_file: Path = Path(tempfile.gettempdir(), f"{__package__}-worker.heartbeat")
+#% endif
 #% if cookiecutter.database == "sqlite"
     database_url: DatabaseUrl = SecretStr("sqlite:///database.sqlite3")
 #% elif cookiecutter.database == "postgresql"
@@ -66,6 +78,13 @@ class Settings(BaseSettings):
             cleanup=self.shutdown_cleanup_seconds,
         )
 
+#% if cookiecutter.background == "celery"
+    @property
+    def records_url(self) -> str:
+        """The Redis that has the records of tasks."""
+        return (self.task_records_url or self.broker_url).get_secret_value()
+
+#% endif
     @model_validator(mode="after")
     def _check_budget(self) -> Settings:
         _ = self.budget

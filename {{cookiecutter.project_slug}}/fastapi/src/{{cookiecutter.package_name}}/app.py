@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+#% if cookiecutter.background == "celery"
+import asyncio
+
+#% endif
 from fastapi import FastAPI
 
+#% if cookiecutter.background == "celery"
+from .celery_queue import CeleryTaskQueue
+#% endif
 #% if cookiecutter.database != "none"
 from .database.engine import Database
 #% endif
-#% if cookiecutter.background == "thread"
+#% if cookiecutter.background != "none"
 from .lifecycle import Hook, Lifecycle
 #% else
 from .lifecycle import Lifecycle
@@ -28,7 +35,7 @@ from .web.notes import router as notes
 #% if cookiecutter.shutdown_endpoint
 from .web.shutdown import create_router as create_shutdown_router
 #% endif
-#% if cookiecutter.background == "thread"
+#% if cookiecutter.background != "none"
 from .web.tasks import router as tasks
 #% endif
 #% if cookiecutter.websocket
@@ -65,6 +72,12 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     lifecycle.append(
         TaskThread(queue, draining=lifecycle.drain_begun.is_set, timeout=settings.budget.cleanup)
     )
+    app.include_router(tasks)
+#% elif cookiecutter.background == "celery"
+    queue = CeleryTaskQueue(settings)
+    app.state.tasks = queue
+    app.state.checks["broker"] = lambda: asyncio.to_thread(queue.check)
+    lifecycle.append(Hook("broker", stop=queue.close))
     app.include_router(tasks)
 #% endif
 #% if cookiecutter.shutdown_endpoint

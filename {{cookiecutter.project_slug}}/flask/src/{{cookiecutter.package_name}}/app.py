@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from flask import Flask
 
+#% if cookiecutter.background == "celery"
+from .celery_queue import CeleryTaskQueue
+#% endif
 #% if cookiecutter.database != "none"
 from .database.engine import Database
 #% endif
-#% if cookiecutter.background == "thread"
+#% if cookiecutter.background != "none"
 from .lifecycle import Hook, Lifecycle, WsgiInFlight
 #% else
 from .lifecycle import Lifecycle, WsgiInFlight
@@ -27,7 +30,7 @@ from .web.notes import blueprint as notes
 #% if cookiecutter.shutdown_endpoint
 from .web.shutdown import create_blueprint as create_shutdown_blueprint
 #% endif
-#% if cookiecutter.background == "thread"
+#% if cookiecutter.background != "none"
 from .web.tasks import blueprint as tasks
 #% endif
 #%% (Jinja takes the blank lines after a statement away, but not after this comment)
@@ -61,6 +64,12 @@ def create_app(settings: Settings | None = None) -> Flask:
     lifecycle.append(
         TaskThread(queue, draining=lifecycle.drain_begun.is_set, timeout=settings.budget.cleanup)
     )
+    app.register_blueprint(tasks)
+#% elif cookiecutter.background == "celery"
+    queue = CeleryTaskQueue(settings)
+    app.extensions["tasks"] = queue
+    app.extensions["checks"]["broker"] = queue.check
+    lifecycle.append(Hook("broker", stop=queue.close))
     app.register_blueprint(tasks)
 #% endif
 #% if cookiecutter.shutdown_endpoint

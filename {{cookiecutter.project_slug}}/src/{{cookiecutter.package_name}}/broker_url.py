@@ -1,0 +1,43 @@
+"""``BROKER_URL`` and ``TASK_RECORDS_URL``: what is accepted."""
+
+from __future__ import annotations
+
+from typing import Annotated
+from urllib.parse import urlsplit
+
+from pydantic import AfterValidator, Field, SecretStr, ValidationInfo
+
+REDIS = ("redis", "rediss")
+RABBITMQ = ("amqp", "amqps")
+REDIS_EXAMPLE = "redis://host:6379/0"
+RABBITMQ_EXAMPLE = "amqp://user:password@host:5672/"
+
+
+def is_url_of(schemes: tuple[str, ...], url: SecretStr) -> bool:
+    """Whether *url* names a host, and begins with one of *schemes*."""
+    try:
+        parts = urlsplit(url.get_secret_value())
+        return parts.scheme in schemes and bool(parts.hostname) and parts.port != 0
+    except ValueError:  # the port is not a number
+        return False
+
+
+def _check_broker(url: SecretStr) -> SecretStr:
+    if not is_url_of((*REDIS, *RABBITMQ), url):
+        raise ValueError(f"must look like {REDIS_EXAMPLE} or {RABBITMQ_EXAMPLE}")
+    return url
+
+
+def _check_records(url: SecretStr | None, info: ValidationInfo) -> SecretStr | None:
+    broker = info.data.get("broker_url")  # None if it was wrong
+    if url is None and broker is not None and not is_url_of(REDIS, broker):
+        raise ValueError(f"must be set, since RabbitMQ keeps no records: {REDIS_EXAMPLE}")
+    if url is not None and not is_url_of(REDIS, url):
+        raise ValueError(f"must look like {REDIS_EXAMPLE}")
+    return url
+
+
+BrokerUrl = Annotated[SecretStr, AfterValidator(_check_broker)]
+RecordsUrl = Annotated[
+    SecretStr | None, Field(validate_default=True), AfterValidator(_check_records)
+]

@@ -1,0 +1,156 @@
+"""Celery's settings, derived from ours, and the one task that it knows."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from amqp.exceptions import AMQPError
+from celery import Celery
+from celery.exceptions import Reject
+from kombu.exceptions import KombuError
+from redis.exceptions import RedisError
+
+from . import tasks
+from .broker_url import REDIS, is_url_of
+from .settings import Settings
+from .task_records import ANSWER_SECONDS, TaskRecords
+from .tasks import MAX_ATTEMPTS, QueueUnavailableError, Task, retry_pause
+
+logger = logging.getLogger(__name__)
+
+QUEUE = f"{__package__}.tasks"
+TASK = f"{__package__}.handle_task"
+
+# Publishing may wait for an answer once, and then try twice to connect anew.
+CONNECT_SECONDS = ANSWER_SECONDS / 2
+
+HIDDEN = "(...)"  # what Celery logs in place of the payload
+
+# How often a worker tries to reach the records again, for about 20 s in all: by then it hands the
+# task back, and takes the next one, so this is also the pause between tasks.
+WORKER_RETRIES = 25
+
+# What publishing raises.
+UNAVAILABLE = (AMQPError, KombuError, OSError, RedisError)
+
+
+def create_celery(settings: Settings) -> Celery:
+    """Make the Celery application, without any connection."""
+    celery = Celery(__package__, set_as_current=False)
+    celery.conf.update(configuration(settings))
+    records = TaskRecords(settings.records_url, WORKER_RETRIES)
+
+    @celery.task(name=TASK, bind=True)  # type: ignore[untyped-decorator]  # Celery is not typed
+    def work(message: Any, payload: Mapping[str, Any]) -> None:
+        task_id: str = message.request.id
+
+        def send_again(pause: float) -> None:
+            message.apply_async((payload,), argsrepr=HIDDEN, task_id=task_id, countdown=pause)
+
+        try:
+            work_on(task_id, payload, records, send_again)
+        except (QueueUnavailableError, *UNAVAILABLE) as error:
+            logger.error("task handed back", extra={"task": task_id, "error": str(error)})
+            raise Reject(str(error), requeue=True) from None
+
+    return celery
+
+
+def work_on(
+    task_id: str,
+    payload: Mapping[str, Any],
+    records: TaskRecords,
+    send_again: Callable[[float], None],
+) -> None:
+    """Do a task that a message brought, unless an earlier one has; note what becomes of it.
+
+    Args:
+        task_id: whose.
+        payload: what it was submitted with.
+        records: where to note that.
+        send_again: sends the message anew, to be delivered after so many seconds.
+    """
+    attempt = records.begin(task_id)
+    if attempt is None:
+        return
+    if attempt > MAX_ATTEMPTS:  # the others have not come to the end, or there would be no message
+        records.finish(task_id, f"its worker has died in each of {MAX_ATTEMPTS} attempts")
+        return
+    try:
+        tasks.handle_task(Task(task_id, payload, "running", attempt))
+    except Exception as error:
+        logger.exception("task failed", extra={"task": task_id, "attempt": attempt})
+        problem = f"{type(error).__name__}: {error}"
+        if attempt == MAX_ATTEMPTS:
+            records.finish(task_id, problem)
+        else:
+            records.retry_later(task_id, problem)
+            send_again(retry_pause(attempt))
+    else:
+        records.finish(task_id)
+
+
+def configuration(settings: Settings) -> dict[str, Any]:
+    """Every setting of Celery's that is not its default."""
+    redis = is_url_of(REDIS, settings.broker_url)
+    transport = _redis_options(settings) if redis else _rabbitmq_options(settings)
+    return {
+        "broker_url": settings.broker_url.get_secret_value(),
+        "broker_connection_timeout": CONNECT_SECONDS,
+        "broker_connection_retry_on_startup": True,
+        "broker_connection_max_retries": None,  # a worker waits for its broker as long as it takes
+        "broker_pool_limit": 64,  # more than there are threads that submit
+        "broker_pool_acquire_timeout": ANSWER_SECONDS,
+        "task_publish_retry_policy": {"max_retries": 1, "interval_start": 0, "interval_step": 0},
+        **transport,
+        "task_default_queue": QUEUE,
+        "accept_content": ["json"],
+        "task_ignore_result": True,  # see task_records.py
+        # A task is acknowledged when it is finished; before that, it belongs to the broker.
+        "task_acks_late": True,
+        "task_reject_on_worker_lost": True,
+        "task_acks_on_failure_or_timeout": True,
+        # Without a connection, the broker gives what is at work to others.
+        "worker_cancel_long_running_tasks_on_connection_loss": True,
+        "worker_prefetch_multiplier": 1,
+        "worker_concurrency": settings.worker_concurrency,
+        "worker_hijack_root_logger": False,
+        "worker_redirect_stdouts": False,
+        "worker_send_task_events": False,
+    }
+
+
+def _redis_options(settings: Settings) -> dict[str, Any]:
+    # Longer than any stop, for a worker that stops does not renew its claims.
+    claim = max(10, settings.budget.grace)
+    return {
+        "broker_transport": f"{__package__}.redis_transport:Transport",
+        "broker_use_ssl": (
+            {"ssl_cert_reqs": "required"} if is_url_of(("rediss",), settings.broker_url) else None
+        ),
+        "worker_disable_prefetch": True,
+        "broker_transport_options": {
+            "visibility_timeout": claim,
+            "unacked_restore_interval": claim / 3,
+            "unacked_key": f"{QUEUE}.unacked",
+            "unacked_index_key": f"{QUEUE}.unacked_index",
+            "socket_connect_timeout": ANSWER_SECONDS,
+            "socket_timeout": 2 * ANSWER_SECONDS,  # longer than the transport lets Redis wait
+            "max_retries": 1,
+            "interval_start": 0,
+        },
+    }
+
+
+def _rabbitmq_options(settings: Settings) -> dict[str, Any]:
+    return {
+        "broker_transport": f"{__package__}.rabbitmq_transport:Transport",
+        "broker_use_ssl": is_url_of(("amqps",), settings.broker_url),
+        "broker_transport_options": {
+            "confirm_publish": True,
+            "max_retries": 1,
+            "interval_start": 0,
+        },
+    }

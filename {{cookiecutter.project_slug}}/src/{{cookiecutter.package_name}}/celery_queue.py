@@ -1,0 +1,94 @@
+"""The queue as the endpoints see it: Celery's broker has the tasks, Celery's workers do them."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import time
+import uuid
+from collections.abc import Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import Any
+
+from .celery_app import HIDDEN, QUEUE, TASK, UNAVAILABLE, create_celery
+from .settings import Settings
+from .task_records import ANSWER_SECONDS, TaskRecords
+from .tasks import QueueUnavailableError, Task, encode_payload
+
+logger = logging.getLogger(__name__)
+
+
+THREADS = 32
+REFUSE_SECONDS = 1.0  # after a failure, so that requests do not queue up for a broker that hangs
+
+
+class CeleryTaskQueue:
+    """A :class:`TaskQueue`. Making one has no effect; it connects when it is used."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._celery = create_celery(settings)
+        self._records = TaskRecords(settings.records_url)
+        self._threads = ThreadPoolExecutor(THREADS, "submit")
+        self._refuse_until = 0.0
+
+    def submit(self, payload: Mapping[str, Any]) -> Task:
+        """Send a task to the broker; return when that has confirmed it.
+
+        Raises:
+            PayloadError: no task can have that payload.
+            QueueUnavailableError: the broker or the records do not answer.
+        """
+        encode_payload(payload)
+        if time.monotonic() < self._refuse_until:
+            raise QueueUnavailableError("the broker did not answer a moment ago")
+        task = Task(uuid.uuid4().hex, payload)
+        try:
+            self._records.add(task.id)  # first, for the task may be done at once
+            self._send(task)
+        except QueueUnavailableError as error:
+            self._refuse_until = time.monotonic() + REFUSE_SECONDS
+            logger.warning("task refused", extra={"error": str(error)})
+            raise
+        return task
+
+    def enqueue(self, payload: Mapping[str, Any]) -> Future[Task]:
+        """As :meth:`submit`, in a thread."""
+        return self._threads.submit(self.submit, payload)
+
+    def get(self, task_id: str) -> Task | None:
+        """The task, without its payload, or None if it is not known (any more).
+
+        Raises:
+            QueueUnavailableError: the records do not answer.
+        """
+        return self._records.get(task_id)
+
+    def check(self) -> None:
+        """Return if tasks could be submitted now.
+
+        Raises:
+            Exception: broker or records do not answer.
+        """
+        self._records.ping()
+        with self._celery.pool.acquire(block=True, timeout=ANSWER_SECONDS) as connection:
+            try:
+                self._celery.amqp.queues[QUEUE](connection.default_channel).declare()
+            except UNAVAILABLE:
+                connection.collect()  # or it would be used again as it is
+                raise
+        self._refuse_until = 0.0
+
+    def close(self) -> None:
+        """Close the connections to the broker."""
+        self._threads.shutdown()
+        self._celery.pool.force_close_all(close_pool=False)
+
+    def _send(self, task: Task) -> None:
+        try:
+            self._celery.tasks[TASK].apply_async(
+                (task.payload,), argsrepr=HIDDEN, task_id=task.id, confirm_timeout=ANSWER_SECONDS
+            )
+        except UNAVAILABLE as error:
+            with contextlib.suppress(QueueUnavailableError):
+                self._records.discard(task.id)
+            raise QueueUnavailableError(f"the broker does not answer: {error}") from error

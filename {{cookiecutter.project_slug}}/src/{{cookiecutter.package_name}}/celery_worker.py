@@ -1,0 +1,190 @@
+"""The worker: ``python -m`` this module does the tasks, and stops as the service does.
+
+Celery's worker runs in the main thread, the lifecycle beside it, as beside a web server: it hears a
+signal first, has the worker leave, and waits until the tasks at work are finished. What is not
+finished in time is handed back to the broker.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import logging
+import signal
+import sys
+import threading
+from pathlib import Path
+from typing import Any
+
+from celery import Celery, bootsteps, signals
+from celery.apps.worker import Worker
+from celery.worker import state
+
+from . import logs
+from .celery_app import create_celery
+from .lifecycle import Budget, Hook, Lifecycle, StartError
+from .settings import Settings, load_settings
+from .task_records import TaskRecords
+from .tasks import QueueUnavailableError
+from .worker_health import HEARTBEAT_SECONDS
+
+logger = logging.getLogger(__name__)
+
+PR_SET_PDEATHSIG = 1  # prctl(2)
+START_FAILED = 3  # the exit code, as gunicorn's
+LOOK_SECONDS = 0.1  # how often the main loop looks whether to leave; a signal does not wake it up
+
+
+def create_lifecycle(settings: Settings) -> Lifecycle:
+    """Make the lifecycle of the worker's main process.
+
+    Add what belongs to it with ``lifecycle.append``: started before the first task, stopped after
+    the last. The tasks are done in child processes, which are forked before any of that starts.
+    """
+    return Lifecycle(worker_budget(settings))
+
+
+def worker_budget(settings: Settings) -> Budget:
+    """The service's budget, but the drain's share is for Celery's child processes to end: 2 s."""
+    budget = settings.budget
+    return Budget.derive(
+        budget.grace, drain=0, requests=budget.requests, cleanup=budget.drain + budget.cleanup
+    )
+
+
+def main() -> None:
+    """Do tasks until a signal."""
+    settings = load_settings()
+    logs.configure(settings.log_level, json=not sys.stdout.isatty())
+    signals.setup_logging.connect(lambda **_: None, weak=False)  # it is set up already
+    signals.worker_process_init.connect(_die_with_parent, weak=False)
+    celery = create_celery(settings)
+    lifecycle = create_lifecycle(settings)
+    leaving = Leaving(TaskRecords(settings.records_url))
+    lifecycle.append(Hook("tasks", stop=leaving.hand_back, timeout=lifecycle.budget.cleanup))
+    add_steps(celery, lifecycle, leaving, settings.worker_heartbeat_file)
+    worker = Worker(
+        celery, quiet=True, loglevel=settings.log_level, without_gossip=True, without_mingle=True
+    )
+    try:
+        worker.start()
+    finally:
+        leaving.ended.set()
+    lifecycle.stop()
+    sys.exit(worker.exitcode or lifecycle.exit_code)
+
+
+class Leaving:
+    """How the worker leaves: it takes no more tasks, finishes those at hand, and then ends.
+
+    Celery's warm shutdown ends its main loop first. What its children say at that moment is not
+    heard: tasks that were just begun are not acknowledged, and thus done twice. And Celery's soft
+    shutdown always takes all of its time.
+
+    Args:
+        records: where to note which tasks are handed back.
+    """
+
+    def __init__(self, records: TaskRecords) -> None:
+        self._records = records
+        self._asked = False
+        self._taking_no_more = False
+        self._late = False
+        self._handed_back = 0
+        self._consumer: Any = None  # Celery's, while it is connected to the broker
+        self.ended = threading.Event()
+
+    def ask(self, *_: object) -> None:
+        """Leave as soon as possible: this is the signal handler that the lifecycle chains."""
+        self._asked = True
+        if self._consumer is None:
+            _end_main_loop()
+
+    def hand_back(self) -> dict[str, int]:
+        """Interrupt the tasks at hand, if there are any; return when the broker has them back."""
+        self._late = True
+        self.ended.wait()
+        begun = sum(state.total_count.values())
+        return {"done": begun - self._handed_back, "handed_back": self._handed_back}
+
+    def connected(self, consumer: Any) -> None:
+        """The main loop is about to run."""
+        self._consumer = consumer
+
+    def disconnected(self) -> None:
+        """The main loop has ended: the connection is lost, and Celery has stopped all tasks."""
+        self._consumer = None
+        if self._asked:
+            _end_main_loop()
+
+    def look(self) -> None:
+        """Do the next step, if one is due. The main loop calls this every 0.1 s."""
+        if not self._asked:
+            return
+        if not self._taking_no_more:
+            self._taking_no_more = True
+            self._consumer.task_consumer.cancel()
+            logger.info("taking no more tasks", extra={"at_work": len(state.reserved_requests)})
+        if self._late:
+            for request in tuple(state.active_requests):
+                self._interrupt(request)
+        if self._late or not state.reserved_requests:
+            _end_main_loop()
+
+    def _interrupt(self, request: Any) -> None:
+        request.cancel(self._consumer.pool, signal="KILL", emit_retry=False)
+        self._handed_back += 1
+        with contextlib.suppress(QueueUnavailableError):  # the record then says that it is running
+            self._records.hand_back(request.id)
+
+
+def _end_main_loop() -> None:
+    state.should_stop = 0
+
+
+def add_steps(celery: Celery, lifecycle: Lifecycle, leaving: Leaving, heartbeat_file: Path) -> None:
+    """Have Celery start the lifecycle, and its main loop look after *leaving* and the heartbeat."""
+
+    class StartLifecycle(bootsteps.StartStopStep):  # type: ignore[misc]  # Celery is not typed
+        requires = ("celery.worker.components:Pool",)  # which forks, and is before any thread then
+
+        def start(self, worker: Worker) -> None:
+            signal.signal(signal.SIGTERM, leaving.ask)
+            try:
+                lifecycle.start(server_signal=signal.SIGTERM)
+            except StartError as error:
+                logger.error("%s", error)
+                raise SystemExit(START_FAILED) from None
+
+        def stop(self, worker: Worker) -> None:
+            """Done at the end of :func:`main`, when all the other steps have stopped."""
+
+    class MainLoop(bootsteps.StartStopStep):  # type: ignore[misc]
+        requires = ("celery.worker.consumer.tasks:Tasks",)
+
+        def start(self, consumer: Any) -> None:
+            leaving.connected(consumer)
+            heartbeat_file.touch()
+            self._timers = [
+                consumer.timer.call_repeatedly(LOOK_SECONDS, leaving.look),
+                consumer.timer.call_repeatedly(HEARTBEAT_SECONDS, heartbeat_file.touch),
+            ]
+
+        def stop(self, consumer: Any) -> None:
+            for timer in self._timers:
+                timer.cancel()
+            heartbeat_file.unlink(missing_ok=True)
+            leaving.disconnected()
+
+    celery.steps["worker"].add(StartLifecycle)
+    celery.steps["consumer"].add(MainLoop)
+
+
+def _die_with_parent(**_: object) -> None:
+    """In a child process: do not go on with a task which the broker will soon give to others."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,463 @@
+"""Background tasks with Celery: on the real broker, with real workers."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from {{ cookiecutter.package_name }} import worker_health
+from {{ cookiecutter.package_name }}.celery_app import configuration
+from {{ cookiecutter.package_name }}.celery_queue import CeleryTaskQueue
+from {{ cookiecutter.package_name }}.celery_worker import worker_budget
+from {{ cookiecutter.package_name }}.lifecycle import Budget
+from {{ cookiecutter.package_name }}.settings import Settings, load_settings
+from {{ cookiecutter.package_name }}.tasks import MAX_PAYLOAD_BYTES, PayloadError
+
+from .barrier import Barrier
+from .brokers import Work
+from .celery_worker import WorkerProcess
+from .conftest import BUDGET, Serve
+from .servers import PROJECT, ServerProcess
+from .services import Service
+
+QUICKLY = 3.0  # a broker that hangs may cost a request three waits
+
+
+def submit(server: ServerProcess, **payload: Any) -> str:
+    """Submit a task that must be accepted; return its id."""
+    with server.client() as client:
+        response = client.post("/tasks", json=payload)
+        assert response.status_code == 202, response.text
+        task_id: str = response.json()["id"]
+        return task_id
+
+
+def wait_for_status(server: ServerProcess, task_id: str, status: str) -> dict[str, Any]:
+    """Wait until that has become of the task."""
+    deadline = time.monotonic() + 20
+    while True:
+        task: dict[str, Any] = server.get(f"/tasks/{task_id}").json()
+        if task["status"] == status:
+            return task
+        assert time.monotonic() < deadline, task
+        time.sleep(0.02)
+
+
+def traced(event: str, *workers: ServerProcess) -> Counter[str]:
+    """How often each task has begun or ended."""
+    records = [record for worker in workers for record in worker.records]
+    return Counter(record["task"] for record in records if record["event"] == f"task {event}")
+
+
+# What clients see
+
+
+def test_a_task_is_accepted_and_done(serve: Serve, work: Work, broker: str) -> None:
+    server = serve("gunicorn")
+    with server.client() as client:
+        response = client.post("/tasks", json={"any": ["thing", "ü", None]})
+        assert response.status_code == 202
+        task_id = response.json()["id"]
+        assert response.headers["Location"] == f"/tasks/{task_id}"
+        queued = {"id": task_id, "status": "queued", "attempts": 0, "error": None}
+        assert response.json() == queued
+        assert client.get(f"/tasks/{task_id}").json() == queued
+        assert client.get("/tasks/no-such-task").status_code == 404
+    work()
+    done = wait_for_status(server, task_id, "done")
+    assert done == {"id": task_id, "status": "done", "attempts": 1, "error": None}
+
+
+def test_a_running_task_is_seen_running(
+    serve: Serve, work: Work, broker: str, barrier: Barrier
+) -> None:
+    server, _ = serve("gunicorn"), work()
+    task_id = submit(server, port=barrier.port)
+    barrier.wait_for_arrivals()
+    assert server.get(f"/tasks/{task_id}").json()["status"] == "running"
+    barrier.release()
+    wait_for_status(server, task_id, "done")
+
+
+def test_a_task_that_fails_is_tried_again_until_it_has_failed_for_good(
+    serve: Serve, work: Work, broker: str
+) -> None:
+    server, worker = serve("gunicorn"), work()
+    failing, succeeding = submit(server, fail=True), submit(server)
+    wait_for_status(server, succeeding, "done")
+    failed = wait_for_status(server, failing, "failed")
+    assert failed == {
+        "id": failing,
+        "status": "failed",
+        "attempts": 5,
+        "error": "ValueError: on purpose",
+    }
+    attempts = [r["attempt"] for r in worker.records if r.get("task") == failing and "attempt" in r]
+    assert Counter(attempts) == dict.fromkeys([1, 2, 3, 4, 5], 2)  # each begins, and fails
+
+
+def test_payloads_are_not_logged(serve: Serve, work: Work, broker: str) -> None:
+    server, worker = serve("gunicorn"), work(LOG_LEVEL="debug")
+    wait_for_status(server, submit(server, password="correct horse"), "done")
+    worker.stop()
+    server.stop()
+    assert "correct horse" not in worker.log + server.log
+
+
+def test_a_payload_that_is_too_large_is_refused(settings: Settings) -> None:
+    queue = CeleryTaskQueue(settings)
+    with pytest.raises(PayloadError):
+        queue.submit({"text": "x" * MAX_PAYLOAD_BYTES})
+
+
+# Settings
+
+EITHER = "redis://host:6379/0 or amqp://user:password@host:5672/"
+
+
+@pytest.mark.parametrize(
+    ("variables", "line"),
+    [
+        (
+            {"BROKER_URL": "mysql://user:secret@host/"},
+            f"wrong setting: BROKER_URL: must look like {EITHER}",
+        ),
+        (
+            {"BROKER_URL": "redis://user:secret@host:port/0"},
+            f"wrong setting: BROKER_URL: must look like {EITHER}",
+        ),
+        (
+            {"BROKER_URL": "amqp://user:secret@host//"},
+            "wrong setting: TASK_RECORDS_URL: "
+            "must be set, since RabbitMQ keeps no records: redis://host:6379/0",
+        ),
+        (
+            {"TASK_RECORDS_URL": "amqp://user:secret@host//"},
+            "wrong setting: TASK_RECORDS_URL: must look like redis://host:6379/0",
+        ),
+        (
+            {"WORKER_CONCURRENCY": "0"},
+            "wrong setting: WORKER_CONCURRENCY: Input should be greater than or equal to 1",
+        ),
+    ],
+)
+def test_a_wrong_setting_is_named_without_its_secret(
+    variables: dict[str, str],
+    line: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    with pytest.raises(SystemExit, match="3"):
+        load_settings()
+    assert capsys.readouterr().err == f"{line}\n"
+
+
+def test_workers_have_the_budget_of_the_service_but_no_drain() -> None:
+    settings = load_settings(
+        shutdown_grace_seconds=40,
+        shutdown_drain_seconds=4,
+        shutdown_request_seconds=20,
+        shutdown_cleanup_seconds=6,
+    )
+    assert worker_budget(settings) == Budget.derive(40, drain=0, requests=20, cleanup=10)
+
+
+def test_a_claim_outlasts_every_stop() -> None:
+    for grace in (5, 30, 3600):
+        settings = load_settings(
+            broker_url="redis://host/0",
+            shutdown_grace_seconds=grace,
+            shutdown_drain_seconds=0,
+            shutdown_request_seconds=1,
+            shutdown_cleanup_seconds=1,
+        )
+        options = configuration(settings)["broker_transport_options"]
+        assert options["visibility_timeout"] >= grace
+        assert options["unacked_restore_interval"] < options["visibility_timeout"] / 2
+
+
+def test_nothing_but_json_is_accepted(settings: Settings) -> None:
+    assert configuration(settings)["accept_content"] == ["json"]
+
+
+# How a worker stops
+
+
+@pytest.mark.shutdown
+def test_a_running_task_is_finished_before_the_worker_ends(
+    serve: Serve, work: Work, broker: str, barrier: Barrier
+) -> None:
+    server, worker = serve("gunicorn"), work(WORKER_CONCURRENCY="1")
+    running, waiting = submit(server, port=barrier.port), submit(server)
+    barrier.wait_for_arrivals()
+    worker.signal(signal.SIGTERM)
+    worker.wait_for_log("taking no more tasks")
+    barrier.release()
+    assert worker.wait() == 0
+    [report] = worker.reports
+    assert report["reason"] == "SIGTERM"
+    assert report["hooks"][-1]["details"] == {"done": 1, "handed_back": 0}
+    assert server.get(f"/tasks/{running}").json()["status"] == "done"
+    assert server.get(f"/tasks/{waiting}").json()["status"] == "queued"
+
+
+@pytest.mark.shutdown
+def test_a_task_that_outlasts_the_stop_is_handed_back(
+    serve: Serve, work: Work, broker: str, barrier: Barrier
+) -> None:
+    server = serve("gunicorn")
+    worker = work(SHUTDOWN_REQUEST_SECONDS="0.5", SHUTDOWN_CLEANUP_SECONDS="5")
+    task_id = submit(server, port=barrier.port)
+    barrier.wait_for_arrivals()
+    assert worker.stop() == 0
+    [report] = worker.reports
+    assert report["hooks"][-1]["details"] == {"done": 0, "handed_back": 1}
+    interrupted = server.get(f"/tasks/{task_id}").json()
+    assert (interrupted["status"], interrupted["attempts"]) == ("queued", 0)
+    work()
+    barrier.wait_for_arrivals()
+    barrier.release()
+    assert wait_for_status(server, task_id, "done")["attempts"] == 1
+
+
+@pytest.mark.shutdown
+def test_a_second_interrupt_forces_the_end(
+    serve: Serve, work: Work, broker: str, barrier: Barrier
+) -> None:
+    server, worker = serve("gunicorn"), work()
+    submit(server, port=barrier.port)
+    barrier.wait_for_arrivals()
+    worker.signal(signal.SIGINT)
+    worker.wait_for_log("signal received")
+    begun = time.monotonic()
+    worker.signal(signal.SIGINT)
+    assert worker.wait() == 1
+    assert time.monotonic() - begun < 3
+
+
+@pytest.mark.shutdown
+def test_hooks_run_around_the_tasks_of_a_worker(serve: Serve, work: Work) -> None:
+    server, worker = serve("gunicorn"), work(PROBE_HOOKS="first,async,last")
+    wait_for_status(server, submit(server), "done")
+    assert worker.stop() == 0
+    [report] = worker.reports
+    assert [hook["name"] for hook in report["hooks"]] == ["tasks", "last", "async", "first"]
+
+
+@pytest.mark.shutdown
+def test_a_failing_hook_shows_in_the_exit_code_of_a_worker(work: Work) -> None:
+    worker = work(PROBE_HOOKS="failing")
+    assert worker.stop() == 1
+    assert worker.reports[0]["problems"] == ["hook 'failing' failed"]
+
+
+@pytest.mark.shutdown
+def test_a_worker_whose_hook_does_not_start_takes_no_task(serve: Serve) -> None:
+    server = serve("gunicorn")
+    task_id = submit(server)
+    worker = WorkerProcess({**BUDGET, "PROBE_HOOKS": "not starting"})
+    assert worker.wait() == 3
+    assert "hook 'not starting' did not start: RuntimeError: broken on purpose" in worker.log
+    assert "Traceback" not in worker.log
+    assert server.get(f"/tasks/{task_id}").json()["status"] == "queued"
+
+
+@pytest.mark.shutdown
+def test_the_health_check_tells_whether_a_worker_listens(
+    work: Work, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    command = [sys.executable, "-m", worker_health.__name__]
+    worker = work()
+    assert subprocess.run(command, cwd=PROJECT).returncode == 0
+    worker.stop()
+    dead = subprocess.run(command, cwd=PROJECT, capture_output=True, text=True)
+    assert (dead.returncode, dead.stderr) == (1, f"no worker has touched {tmp_path}/heartbeat\n")
+
+
+def test_a_worker_that_is_silent_for_long_is_not_well(tmp_path: Path) -> None:
+    heartbeat = tmp_path / "heartbeat"
+    heartbeat.touch()
+    assert worker_health.problem(heartbeat) is None
+    os.utime(heartbeat, (time.time() - 31,) * 2)
+    assert worker_health.problem(heartbeat) == f"no heartbeat in {heartbeat} for 31 s"
+
+
+# What was accepted is done
+
+
+def kill_children(worker: WorkerProcess) -> None:
+    """Kill the processes that do the tasks."""
+    children = Path(f"/proc/{worker.pid}/task/{worker.pid}/children").read_text("ascii")
+    for pid in map(int, children.split()):
+        os.kill(pid, signal.SIGKILL)
+
+
+ENDS: dict[str, Callable[[WorkerProcess], None]] = {
+    "TERM": lambda worker: worker.signal(signal.SIGTERM),
+    "the worker is killed": lambda worker: worker.signal(signal.SIGKILL),
+    "its children are killed": kill_children,
+}
+
+
+@pytest.mark.shutdown
+@pytest.mark.parametrize("end", ENDS)
+def test_every_accepted_task_is_done(serve: Serve, work: Work, broker: str, end: str) -> None:
+    soon = {"SHUTDOWN_GRACE_SECONDS": "9"}  # a claim outlasts the grace period
+    server, first = serve("gunicorn"), work(**soon)
+    with ThreadPoolExecutor(4) as clients:
+        submitting = [clients.submit(submit, server) for _ in range(200)]
+        first.wait_until(lambda: len(traced("ended", first)) >= 20, 20, "some tasks")
+        ENDS[end](first)
+        accepted = {each.result() for each in submitting}
+    workers = [first]
+    if end != "its children are killed":
+        first.wait()
+        workers.append(work(**soon))
+    workers[-1].wait_until(lambda: accepted <= traced("ended", *workers).keys(), 40, "all tasks")
+    if end == "TERM":
+        assert max(traced("begun", *workers).values()) == 1, "none is begun twice"
+
+
+@pytest.mark.shutdown
+@pytest.mark.parametrize("signum", [signal.SIGTERM, signal.SIGKILL])
+def test_what_a_server_has_accepted_is_done_after_its_end(
+    serve: Serve, work: Work, broker: str, signum: signal.Signals
+) -> None:
+    server = serve("gunicorn", workers=2)
+    enough = threading.Event()
+
+    def submit_until_refused() -> set[str]:
+        accepted: set[str] = set()
+        while True:
+            try:
+                accepted.add(submit(server))
+            except httpx.TransportError:
+                return accepted
+            if len(accepted) == 20:
+                enough.set()
+
+    with ThreadPoolExecutor(4) as clients:
+        submitting = [clients.submit(submit_until_refused) for _ in range(4)]
+        assert enough.wait(20)
+        server.signal(signum)
+        accepted = set().union(*(each.result() for each in submitting))
+    worker = work()
+    worker.wait_until(lambda: accepted <= traced("ended", worker).keys(), 20, "all tasks")
+    assert max(traced("begun", worker).values()) == 1
+
+
+# Brokers that go down
+
+
+def wait_for_readiness(server: ServerProcess, code: int) -> httpx.Response:
+    """Wait until that is what the server says of itself."""
+    deadline = time.monotonic() + 20
+    while (response := server.get("/readyz")).status_code != code:
+        assert time.monotonic() < deadline, response.text
+        time.sleep(0.05)
+    return response
+
+
+def assert_refused_quickly(server: ServerProcess) -> None:
+    begun = time.monotonic()
+    with server.client() as client:
+        response = client.post("/tasks", json={})
+    assert (response.status_code, response.headers["Retry-After"]) == (503, "1")
+    assert time.monotonic() - begun < QUICKLY
+
+
+@pytest.mark.shutdown
+def test_a_broker_that_is_killed_under_load_loses_nothing(
+    serve: Serve, work: Work, own_broker: Service
+) -> None:
+    server, worker = serve("gunicorn"), work()
+    accepted, refused = set(), 0
+    down, stop = threading.Event(), threading.Event()
+
+    def load() -> tuple[set[str], int]:
+        accepted: set[str] = set()
+        refused = 0
+        with server.client() as client:
+            while not stop.wait(0.01):
+                response = client.post("/tasks", json={})
+                if response.status_code == 202:
+                    accepted.add(response.json()["id"])
+                else:
+                    assert response.status_code == 503, response.text
+                    refused += 1
+                    down.set()
+        return accepted, refused
+
+    with ThreadPoolExecutor(4) as clients:
+        loads = [clients.submit(load) for _ in range(4)]
+        worker.wait_until(lambda: len(traced("ended", worker)) >= 20, 20, "some tasks")
+        own_broker.stop(signal.SIGKILL)
+        assert down.wait(20)
+        assert wait_for_readiness(server, 503).json() == {"status": "no answer: broker"}
+        own_broker.start()
+        wait_for_readiness(server, 200)
+        before = len(traced("ended", worker))
+        worker.wait_until(lambda: len(traced("ended", worker)) >= before + 20, 60, "more tasks")
+        stop.set()
+        for each in loads:
+            some, few = each.result()
+            accepted |= some
+            refused += few
+    assert refused
+    worker.wait_until(lambda: accepted <= traced("ended", worker).keys(), 60, "all tasks")
+    assert worker.stop() == 0
+
+
+@pytest.mark.shutdown
+def test_a_broker_that_hangs_does_not_hang_requests(serve: Serve, own_broker: Service) -> None:
+    server = serve("gunicorn")
+    submit(server)
+    own_broker.freeze()
+    assert_refused_quickly(server)
+    begun = time.monotonic()
+    assert server.get("/readyz").status_code == 503
+    assert time.monotonic() - begun < QUICKLY
+    own_broker.thaw()
+    wait_for_readiness(server, 200)
+    submit(server)
+
+
+@pytest.mark.shutdown
+@pytest.mark.parametrize("outage", ["killed", "frozen"])
+def test_a_stop_while_the_broker_is_down_stays_inside_the_budget(
+    serve: Serve, work: Work, own_broker: Service, barrier: Barrier, outage: str
+) -> None:
+    budget = Budget.derive(
+        drain=0,
+        requests=float(BUDGET["SHUTDOWN_REQUEST_SECONDS"]),
+        cleanup=float(BUDGET["SHUTDOWN_CLEANUP_SECONDS"]),
+    )
+    server, worker = serve("gunicorn"), work()
+    submit(server, port=barrier.port)
+    barrier.wait_for_arrivals()
+    if outage == "killed":
+        own_broker.stop(signal.SIGKILL)
+    else:
+        own_broker.freeze()
+    assert_refused_quickly(server)
+    begun = time.monotonic()
+    for process in (server, worker):
+        process.signal(signal.SIGTERM)
+    assert server.wait() == 0
+    worker.wait()
+    assert time.monotonic() - begun < budget.deadline + budget.margin
+    assert len(worker.reports) == 1
