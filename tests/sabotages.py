@@ -17,7 +17,7 @@ FLASK = ("flask",)
 
 
 class Sabotage(NamedTuple):
-    """One edit of one file, and the test that must fail then."""
+    """One edit of one file of a project with that database, and the test that must fail then."""
 
     name: str
     file: str
@@ -25,6 +25,7 @@ class Sabotage(NamedTuple):
     new: str
     test: str
     frameworks: tuple[str, ...] = FRAMEWORKS
+    database: str = "none"
 
 
 DRAIN = [
@@ -936,6 +937,120 @@ END = [
     ),
 ]
 
+TRANSACTIONS = (
+    "tests/test_transactions.py::test_what_clients_were_told_is_what_was_committed_before_the_stop"
+)
+
+DATABASE = [
+    Sabotage(
+        "the response is sent before the commit",
+        f"{PACKAGE}/web/database.py",
+        'Depends(get_session, scope="function")',
+        "Depends(get_session)",
+        TRANSACTIONS,
+        FASTAPI,
+        "sqlite",
+    ),
+    Sabotage(
+        "what a handler has refused is committed",
+        f"{PACKAGE}/web/database.py",
+        'if "session" in g and response.status_code < 400:',
+        'if "session" in g:',
+        TRANSACTIONS,
+        FLASK,
+        "sqlite",
+    ),
+    Sabotage(
+        "a transaction whose commit has failed goes on in the next request",
+        f"{PACKAGE}/database/engine.py",
+        "        connection.rollback()",
+        "        pass",
+        TRANSACTIONS,
+        FLASK,
+        "sqlite",
+    ),
+    Sabotage(
+        "a schema that is too old is served",
+        f"{PACKAGE}/database/schema.py",
+        "if current == needed or not current <= known:",
+        "if needed:",
+        "tests/test_migrations.py::test_without_them_no_server_starts",
+        FASTAPI,
+        "sqlite",
+    ),
+    Sabotage(
+        "code of yesterday refuses the schema of today",
+        f"{PACKAGE}/database/schema.py",
+        "if current == needed or not current <= known:",
+        "if current == needed:",
+        "tests/test_migrations.py::test_a_schema_that_is_too_old_is_told_with_the_command",
+        FLASK,
+        "sqlite",
+    ),
+    Sabotage(
+        "the connections of abandoned requests are left open",
+        f"{PACKAGE}/database/engine.py",
+        "abandoned = [connection.driver_connection for connection in self._open]",
+        "abandoned: list[Any] = []",
+        "tests/test_postgresql.py::test_what_abandoned_requests_have_written_is_rolled_back",
+        FASTAPI,
+        "postgresql",
+    ),
+    Sabotage(
+        "the connections of abandoned requests are left open",
+        f"{PACKAGE}/database/engine.py",
+        "abandoned = list(self._open)",
+        "abandoned: list[Any] = []",
+        "tests/test_postgresql.py::test_what_abandoned_requests_have_written_is_rolled_back",
+        FLASK,
+        "postgresql",
+    ),
+    Sabotage(
+        "the statements of abandoned requests go on",
+        f"{PACKAGE}/database/engine.py",
+        "connection.cancel_safe(timeout=CANCEL_SECONDS)",
+        "pass",
+        "tests/test_postgresql.py::test_what_abandoned_requests_have_written_is_rolled_back",
+        FLASK,
+        "postgresql",
+    ),
+    Sabotage(
+        "a busy pool looks like a dead database",
+        f"{PACKAGE}/database/engine.py",
+        "with self._probe.connect()",
+        "with self.engine.connect()",
+        "tests/test_postgresql.py::test_when_all_connections_are_taken_others_are_told_soon",
+        FASTAPI,
+        "postgresql",
+    ),
+    Sabotage(
+        "readiness does not look at the database",
+        f"{PACKAGE}/web/database.py",
+        '    app.extensions["checks"]["database"] = database.check\n',
+        "",
+        "tests/test_postgresql.py::test_it_recovers_from_an_outage_and_stops_in_one",
+        FLASK,
+        "postgresql",
+    ),
+    Sabotage(
+        "the log shows the password of the database",
+        f"{PACKAGE}/database/url.py",
+        'f"{url.host}:{url.port or 5432}/"',
+        'f"{url.password}@{url.host}:{url.port or 5432}/"',
+        "tests/test_postgresql.py::test_without_it_no_server_starts",
+        FASTAPI,
+        "postgresql",
+    ),
+    Sabotage(
+        "what hangs holds up the answer of readiness",
+        f"{PACKAGE}/web/health.py",
+        "wait(results.values(), CHECK_SECONDS)",
+        "wait(results.values(), 3)",
+        "tests/test_health.py::test_what_hangs_does_not_hold_up_the_answer",
+        FLASK,
+    ),
+]
+
 SABOTAGES = [
     *DRAIN,
     *REQUESTS,
@@ -947,5 +1062,6 @@ SABOTAGES = [
     *SIGNALS,
     *ENDPOINT,
     *BUDGET,
+    *DATABASE,
     *END,
 ]

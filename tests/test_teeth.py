@@ -31,7 +31,7 @@ def cases(framework: str) -> list[Sabotage]:
     return [sabotage for sabotage in SABOTAGES if framework in sabotage.frameworks]
 
 
-# One worker for each framework, since there is one project for each.
+# One worker for each framework, since its projects are broken one at a time.
 def group(framework: str) -> pytest.MarkDecorator:
     return pytest.mark.xdist_group(framework)
 
@@ -62,8 +62,12 @@ def test_there_are_many_and_no_name_stands_for_two() -> None:
 
 @pytest.mark.parametrize("framework", FRAMEWORKS)
 def test_the_table_is_up_to_date(framework: str, render: Render) -> None:
-    project = render({"framework": framework})
+    projects: dict[str, Path] = {}
     for sabotage in cases(framework):
+        if sabotage.database not in projects:
+            answers = {"framework": framework, "database": sabotage.database}
+            projects[sabotage.database] = render(answers)
+        project = projects[sabotage.database]
         compile(sabotaged(sabotage, project), sabotage.file, "exec")
         file, _, test = sabotage.test.partition("::")
         tests = (project / file).read_text("utf-8")
@@ -71,21 +75,25 @@ def test_the_table_is_up_to_date(framework: str, render: Render) -> None:
 
 
 @pytest.fixture(scope="session")
-def projects() -> dict[str, Path]:
-    """Keep the installed projects, by framework."""
+def projects() -> dict[tuple[str, str], Path]:
+    """Keep the installed projects, by framework and database."""
     return {}
 
 
 @pytest.fixture
 def project(
-    framework: str, projects: dict[str, Path], tmp_path_factory: pytest.TempPathFactory
+    framework: str,
+    sabotage: Sabotage,
+    projects: dict[tuple[str, str], Path],
+    tmp_path_factory: pytest.TempPathFactory,
 ) -> Path:
-    if framework not in projects:
-        output = tmp_path_factory.mktemp(f"sabotaged-{framework}")
-        project = render_into(output, {"framework": framework})
+    key = framework, sabotage.database
+    if key not in projects:
+        output = tmp_path_factory.mktemp("-".join(("sabotaged", *key)))
+        project = render_into(output, {"framework": framework, "database": sabotage.database})
         run("uv", "sync", cwd=project)
-        projects[framework] = project
-    return projects[framework]
+        projects[key] = project
+    return projects[key]
 
 
 @pytest.fixture

@@ -64,6 +64,7 @@ class Database:
         except SQLAlchemyError as error:
             problem = " ".join(str(getattr(error, "orig", error)).split())
         if problem is not None:
+            await self.engine.dispose()
             raise DatabaseError(f"DATABASE_URL, {place(self._url)}: {problem}")
 
     async def check(self) -> None:

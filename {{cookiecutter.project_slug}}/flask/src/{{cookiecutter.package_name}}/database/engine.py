@@ -55,6 +55,7 @@ class Database:
         except SQLAlchemyError as error:
             problem = " ".join(str(getattr(error, "orig", error)).split())
         if problem is not None:
+            self.engine.dispose()
             raise DatabaseError(f"DATABASE_URL, {place(self._url)}: {problem}")
 
     def check(self) -> None:
