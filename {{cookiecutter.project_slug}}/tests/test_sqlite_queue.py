@@ -265,7 +265,7 @@ def test_a_damaged_file_is_refused_and_left_alone(task_queue_path: Path) -> None
     content = bytearray(task_queue_path.read_bytes())
     content[-8192:-4096] = b"\xff" * 4096
     task_queue_path.write_bytes(content)
-    with pytest.raises(QueueFileError, match="damaged|malformed"):
+    with pytest.raises(QueueFileError, match=r"damaged|malformed"):
         open_file(task_queue_path)
     assert task_queue_path.read_bytes() == content
 

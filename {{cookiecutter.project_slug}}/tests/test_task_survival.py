@@ -172,5 +172,5 @@ def test_a_damaged_queue_ends_the_start_with_one_clear_line(
     serve: Serve, task_queue_path: Path
 ) -> None:
     task_queue_path.write_text("my diary" * 1000)
-    with pytest.raises(AssertionError, match="TASK_QUEUE_PATH, .*: file is not a database"):
+    with pytest.raises(AssertionError, match=r"TASK_QUEUE_PATH, .*: file is not a database"):
         serve("gunicorn", APP)
