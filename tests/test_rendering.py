@@ -35,7 +35,7 @@ COMBINATIONS: list[Answers] = [
 LEFTOVER = re.compile(r"(?<!\$)\{\{|\{%|\{#|^\s*#%|\bcookiecutter\.\w", re.MULTILINE)
 
 # Where things are put together; everywhere else, whole files come and go.
-MAY_HAVE_CONDITIONS = {"app.py", "conftest.py", "settings.py"}
+MAY_HAVE_CONDITIONS = {"__main__.py", "app.py", "conftest.py", "settings.py"}
 
 
 # Keeps each framework, and thus its one environment, on one worker.
