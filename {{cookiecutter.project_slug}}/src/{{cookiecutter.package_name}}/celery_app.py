@@ -118,7 +118,8 @@ def configuration(settings: Settings) -> dict[str, Any]:
         "worker_concurrency": settings.worker_concurrency,
         "worker_hijack_root_logger": False,
         "worker_redirect_stdouts": False,
-        "worker_send_task_events": False,
+        # Its queue is named after the host, and RabbitMQ gives it to one worker only.
+        "worker_enable_remote_control": False,
     }
 
 
