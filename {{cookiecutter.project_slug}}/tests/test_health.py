@@ -36,31 +36,31 @@ def test_it_is_not_ready_when_its_signal_handlers_are_overwritten(
 
 
 def test_it_is_ready_again_when_what_it_needs_is_back(app: App, client: httpx.Client) -> None:
-    broker_is_up = threading.Event()
+    mixer_is_up = threading.Event()
 
-    def check_broker() -> None:
-        if not broker_is_up.is_set():
+    def check_mixer() -> None:
+        if not mixer_is_up.is_set():
             raise ConnectionError("broken on purpose")
 
-    add_check(app, "database", lambda: None)
-    add_check(app, "broker", check_broker)
+    add_check(app, "printer", lambda: None)
+    add_check(app, "mixer", check_mixer)
     response = client.get("/readyz")
-    assert (response.status_code, response.json()) == (503, {"status": "no answer: broker"})
+    assert (response.status_code, response.json()) == (503, {"status": "no answer: mixer"})
     assert client.get("/livez").status_code == 200
-    broker_is_up.set()
+    mixer_is_up.set()
     assert client.get("/readyz").status_code == 200
 
 
 def test_what_hangs_does_not_hold_up_the_answer(app: App, client: httpx.Client) -> None:
     end = threading.Event()
-    add_check(app, "database", lambda: end.wait(30))
-    add_check(app, "broker", lambda: end.wait(30))
-    add_check(app, "cache", lambda: None)
+    add_check(app, "printer", lambda: end.wait(30))
+    add_check(app, "mixer", lambda: end.wait(30))
+    add_check(app, "scanner", lambda: None)
     asked = time.monotonic()
     response = client.get("/readyz")
     took = time.monotonic() - asked
     end.set()
-    assert response.json() == {"status": "no answer: database, broker"}
+    assert response.json() == {"status": "no answer: printer, mixer"}
     assert took < 2, "one after the other"
     assert client.get("/readyz").status_code == 200
 

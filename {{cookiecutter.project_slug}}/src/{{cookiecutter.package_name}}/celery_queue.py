@@ -10,6 +10,8 @@ from collections.abc import Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any
 
+import kombu.pools
+
 from .celery_app import HIDDEN, QUEUE, TASK, UNAVAILABLE, create_celery
 from .settings import Settings
 from .task_records import ANSWER_SECONDS, TaskRecords
@@ -81,7 +83,7 @@ class CeleryTaskQueue:
     def close(self) -> None:
         """Close the connections to the broker."""
         self._threads.shutdown()
-        self._celery.pool.force_close_all(close_pool=False)
+        kombu.pools.reset()
 
     def _send(self, task: Task) -> None:
         try:
