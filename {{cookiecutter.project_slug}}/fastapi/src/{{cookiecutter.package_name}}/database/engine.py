@@ -44,6 +44,8 @@ class Database:
         self._url = parse(secret)
         self._budget = budget
         self._open: set[Any] = set()
+        # As many as threads would use. More do not make a database faster, and many workers must
+        # share its limit; who finds none free is told 503 soon.
         self.engine = self._create_engine(THREADS)
         # A connection of its own, so that a busy pool does not look like a dead database.
         self._probe = self._create_engine(1)

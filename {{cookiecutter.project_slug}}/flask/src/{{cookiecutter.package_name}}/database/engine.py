@@ -38,7 +38,7 @@ class Database:
         self._url = parse(secret)
         self._budget = budget
         self._open: set[Any] = set()
-        self.engine = self._create_engine(THREADS)
+        self.engine = self._create_engine(THREADS)  # so that no thread waits for another
         # A connection of its own, so that a busy pool does not look like a dead database.
         self._probe = self._create_engine(1)
         self.sessions: sessionmaker[Session] = sessionmaker(self.engine)
