@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import importlib.util
 import io
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager, redirect_stdout
-#% if cookiecutter.background == "thread"
 from pathlib import Path
-#% endif
 from typing import Any, Protocol, TypeVar
 
 import httpx
@@ -40,6 +41,13 @@ BUDGET = {
 
 
 Result = TypeVar("Result")
+
+
+def pytest_configure() -> None:
+    """Compile the packages where Python is told not to: each server would do it again."""
+    if not Path(importlib.util.cache_from_source(httpx.__file__)).exists():
+        compile_all = [sys.executable, "-W", "ignore", "-m", "compileall", "-qq", "-j", "0"]
+        subprocess.run([*compile_all, str(Path(httpx.__file__).parents[1])], check=False)
 
 
 class Serve(Protocol):
