@@ -44,7 +44,7 @@ def on_one_worker(answers: Answers) -> ParameterSet:
     return pytest.param(answers, marks=group, id="-".join(answers.values()))
 
 
-@pytest.mark.parametrize("answers", map(on_one_worker, PAIRS + COMBINATIONS))
+@pytest.mark.parametrize("answers", [on_one_worker(each) for each in PAIRS + COMBINATIONS])
 def test_every_pair_of_answers(
     answers: Answers,
     render: Render,
