@@ -9,21 +9,29 @@ import sys
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
+import redis
 
-from {{ cookiecutter.package_name }} import worker_health
-from {{ cookiecutter.package_name }}.celery_app import configuration
+from {{ cookiecutter.package_name }} import tasks, worker_health
+from {{ cookiecutter.package_name }}.celery_app import QUEUE, configuration, create_celery, work_on
 from {{ cookiecutter.package_name }}.celery_queue import CeleryTaskQueue
 from {{ cookiecutter.package_name }}.celery_worker import worker_budget
 from {{ cookiecutter.package_name }}.lifecycle import Budget
 from {{ cookiecutter.package_name }}.settings import Settings, load_settings
-from {{ cookiecutter.package_name }}.tasks import MAX_PAYLOAD_BYTES, PayloadError
+from {{ cookiecutter.package_name }}.task_records import TaskRecords
+from {{ cookiecutter.package_name }}.tasks import (
+    MAX_ATTEMPTS,
+    MAX_PAYLOAD_BYTES,
+    PayloadError,
+    Task,
+)
 
 from .barrier import Barrier
 from .brokers import Work
@@ -32,6 +40,7 @@ from .conftest import BUDGET, Serve
 from .servers import PROJECT, ServerProcess
 from .services import Service
 
+UNACKED = f"{QUEUE}.unacked"
 QUICKLY = 3.0  # a broker that hangs may cost a request three waits
 
 
@@ -120,6 +129,83 @@ def test_a_payload_that_is_too_large_is_refused(settings: Settings) -> None:
     queue = CeleryTaskQueue(settings)
     with pytest.raises(PayloadError):
         queue.submit({"text": "x" * MAX_PAYLOAD_BYTES})
+
+
+# What happens to a message
+
+
+@pytest.fixture
+def records(settings: Settings) -> TaskRecords:
+    """The records of tasks."""
+    return TaskRecords(settings.records_url)
+
+
+def work_on_again(task_id: str, records: TaskRecords, monkeypatch: pytest.MonkeyPatch) -> bool:
+    """Deliver a task; return whether its work was done."""
+    handled: list[Task] = []
+    monkeypatch.setattr(tasks, "handle_task", handled.append)
+    work_on(task_id, {}, records, send_again=lambda pause: None)
+    return bool(handled)
+
+
+def test_a_task_that_comes_again_after_its_end_is_not_done_again(
+    records: TaskRecords, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    records.add("some-task")
+    assert work_on_again("some-task", records, monkeypatch)
+    assert not work_on_again("some-task", records, monkeypatch)
+
+
+def test_a_task_that_kills_its_worker_each_time_fails(
+    records: TaskRecords, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    records.add("some-task")
+    for _ in range(MAX_ATTEMPTS):
+        records.begin("some-task")  # and the worker dies
+    assert not work_on_again("some-task", records, monkeypatch)
+    task = records.get("some-task")
+    assert task is not None
+    assert (task.status, task.error) == ("failed", "its worker has died in each of 5 attempts")
+
+
+@contextmanager
+def consuming(settings: Settings) -> Iterator[Any]:
+    """A connection that a worker would take tasks from."""
+    celery = create_celery(settings)
+    with celery.connection_for_read() as connection:
+        celery.amqp.TaskConsumer(connection, callbacks=[lambda body, message: None]).consume()
+        yield connection
+
+
+def test_a_worker_that_is_killed_as_it_takes_a_task_does_not_lose_it(
+    settings: Settings, redis_url: str
+) -> None:
+    CeleryTaskQueue(settings).submit({})
+    with redis.Redis.from_url(redis_url) as client, consuming(settings) as connection:
+        connection.transport.cycle.on_poll_start()  # asks for a task; nobody reads the answer
+        while client.llen(QUEUE):
+            time.sleep(0.01)
+        assert client.hlen(UNACKED) == 1
+
+
+def test_only_tasks_that_nobody_claims_any_more_are_given_to_others(
+    settings: Settings, redis_url: str
+) -> None:
+    CeleryTaskQueue(settings).submit({})
+    with (
+        redis.Redis.from_url(redis_url) as client,
+        consuming(settings) as holder,
+        consuming(settings) as other,
+    ):
+        holder.drain_events(timeout=5)
+        [tag] = client.hkeys(UNACKED)
+        client.zadd(f"{UNACKED}_index", {tag: 0})
+        holder.default_channel.qos.restore_visible()  # renews its claim
+        other.default_channel.qos.restore_visible()
+        assert (client.llen(QUEUE), client.hlen(UNACKED)) == (0, 1)
+        client.zadd(f"{UNACKED}_index", {tag: 0})
+        other.default_channel.qos.restore_visible()
+        assert (client.llen(QUEUE), client.hlen(UNACKED)) == (1, 0)
 
 
 # Settings

@@ -42,7 +42,7 @@ def create_celery(settings: Settings) -> Celery:
     celery.conf.update(configuration(settings))
     records = TaskRecords(settings.records_url, WORKER_RETRIES)
 
-    @celery.task(name=TASK, bind=True)  # type: ignore[untyped-decorator]  # Celery is not typed
+    @celery.task(name=TASK, bind=True, shared=False)  # type: ignore[untyped-decorator]  # Celery is not typed
     def work(message: Any, payload: Mapping[str, Any]) -> None:
         task_id: str = message.request.id
 
