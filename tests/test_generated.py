@@ -32,3 +32,11 @@ def test_a_database_is_used_and_left_as_it_should_be(
     run("uv", "sync", cwd=project)
     files = "database or health or migrations or notes or postgresql or settings or transactions"
     run("uv", "run", "pytest", "-k", files, cwd=project)
+
+
+@pytest.mark.generated
+@pytest.mark.parametrize("framework", FRAMEWORKS)
+def test_celery_loses_no_task(framework: str, render: Render) -> None:
+    project = render({"framework": framework, "background": "celery"})
+    run("uv", "sync", cwd=project)
+    run("uv", "run", "pytest", "-k", "celery or health or settings or imports", cwd=project)
