@@ -135,8 +135,8 @@ def wait_for_end(server: ServerProcess, stop: Stop) -> None:
 def patience(server: ServerProcess) -> float:
     """How long to wait for the end, in seconds: what the service says it needs, and some more."""
     for line in server.records:
-        if line["event"] == "ready" and "budget" in line:
-            return float(line["budget"].split()[0]) + SPARE_SECONDS
+        if line["event"] == "ready" and "stop_takes_at_most_seconds" in line:
+            return float(line["stop_takes_at_most_seconds"]) + SPARE_SECONDS
     return PATIENCE_SECONDS
 
 

@@ -43,6 +43,7 @@ HOOKS = {
         Hook("async", start=wait_a_moment, stop=wait_a_moment),
         Hook("failing", stop=fail),
         Hook("hanging", stop=hang, timeout=0.3),
+        Hook("hanging long", stop=hang, timeout=20),
         Hook("last", stop=do_nothing),
         Hook("not starting", start=fail),
         Hook("starting slowly", start=wait_for_test, stop=do_nothing, timeout=20),

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import logging
 import statistics
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -53,6 +55,20 @@ def test_it_starts_up_handles_and_shuts_down_in_its_own_thread() -> None:
     assert thread.stop() == {"handled": 7}
     assert list(thread.so_far()) == ["shutdown"]
     assert thread.thread_names == {"recorder"}
+
+
+def test_one_that_hangs_does_not_hold_the_interpreter() -> None:
+    code = """
+import time
+from {{ cookiecutter.package_name }}.lifecycle import BackgroundThread
+
+class Hanging(BackgroundThread):
+    def handle(self):
+        time.sleep(60)
+
+Hanging().start()
+"""
+    subprocess.run([sys.executable, "-c", code], timeout=30, check=True)
 
 
 def test_a_waiting_thread_stops_within_50_ms() -> None:

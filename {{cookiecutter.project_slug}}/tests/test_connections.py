@@ -20,8 +20,8 @@ from .conftest import Serve, seen_once
 pytestmark = pytest.mark.shutdown
 
 GET = b"GET /livez HTTP/1.1\r\nHost: localhost\r\n\r\n"
-# The server closes connections without a request long before the request deadline of 5 s.
-SOON = 3.0
+# Connections without a request are to be closed SOON, and long before requests are abandoned.
+SOON, REQUEST_SECONDS = 6.0, "15"
 
 
 @dataclass
@@ -43,7 +43,7 @@ def stop() -> Callable[[], Stop]:
 
 def stop_amid_connections(serve: Serve) -> Stop:
     """Stop a server while clients are idle, or slow; the upload goes on when all else is over."""
-    server = serve("gunicorn", "tests.probe:app")
+    server = serve("gunicorn", "tests.probe:app", SHUTDOWN_REQUEST_SECONDS=REQUEST_SECONDS)
     with ExitStack() as stack:
         threads = stack.enter_context(ThreadPoolExecutor(max_workers=1))
         barrier = stack.enter_context(Barrier())
@@ -104,12 +104,13 @@ def test_a_request_body_half_sent_is_received_to_its_end(stop: Callable[[], Stop
     assert status == 200, "the upload was cut off by the stop"
     assert b"10" in body
     [report] = seen.reports
-    assert report["requests_completed"] == 1
+    assert report["requests_abandoned"] == 0
+    assert report["requests_completed"] >= 1
 
 
 def test_idle_connections_do_not_hold_the_exit(stop: Callable[[], Stop]) -> None:
     seen = stop()
     waited_for = [which for which, closed in seen.closed_soon.items() if not closed]
     assert waited_for == [], "connections without a request were waited for"
-    assert seen.seconds_after_upload < 2
+    assert seen.seconds_after_upload < SOON, "it did not end with the last request"
     assert seen.exit_code == 0

@@ -39,6 +39,7 @@ class Stop:
     big: Future[int]
     stream: Future[tuple[str, float]]
     exit_code: int
+    log: str
     reports: list[dict[str, Any]]
 
 
@@ -76,7 +77,8 @@ def stop_amid_requests(serve: Serve) -> Stop:
         barrier.release()
         code = server.wait()
     return Stop(
-        before, unready, in_drain, beside, refused, parked, received, streamed, code, server.reports
+        *(before, unready, in_drain, beside, refused, parked, received, streamed),
+        *(code, server.log, server.reports),
     )
 
 
@@ -158,6 +160,10 @@ def test_an_endless_stream_ends_with_the_drain(stop: Callable[[], Stop]) -> None
     rest, ended = stop().stream.result()  # raises if the stream broke off
     assert rest in ("", "data: tick\n\n")
     assert ended < DRAIN_SECONDS / 2, "it went on during the drain"
+
+
+def test_an_error_of_the_application_is_logged(stop: Callable[[], Stop]) -> None:
+    assert "RuntimeError: broken on purpose" in stop().log
 
 
 def test_a_stop_that_lost_nothing_exits_with_0(stop: Callable[[], Stop]) -> None:

@@ -16,6 +16,7 @@ from {{ cookiecutter.package_name }}.lifecycle import (
     Moment,
     WsgiInFlight,
 )
+from {{ cookiecutter.package_name }}.lifecycle.inflight import _restart_notice
 
 Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
@@ -232,6 +233,12 @@ def test_a_websocket_is_told_and_closed_at_the_drain() -> None:
     assert 1 <= told["reconnect_after_seconds"] <= 5
     assert (close["type"], close["code"]) == ("websocket.close", 1012)
     assert asgi.websockets.count == 0
+
+
+def test_clients_are_not_told_to_come_back_all_at_once() -> None:
+    pauses = {json.loads(_restart_notice())["reconnect_after_seconds"] for _ in range(50)}
+    assert len(pauses) > 5
+    assert 1 <= min(pauses) < max(pauses) <= 5
 
 
 async def let_others_run() -> None:

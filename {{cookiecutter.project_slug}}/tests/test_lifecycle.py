@@ -113,13 +113,16 @@ def test_stopping_what_has_not_started_returns_at_once() -> None:
 
 def test_a_requested_stop_goes_through_all_phases_once() -> None:
     lifecycle = quick(drain=0.2)
+    lifecycle.append(Hook("look", stop=lambda: {"in_cleanup": lifecycle.cleanup_begun.is_set()}))
     in_thread(lifecycle.start)
+    assert not lifecycle.cleanup_begun.is_set()
     lifecycle.request_stop("192.0.2.1")
     lifecycle.request_stop("192.0.2.2")  # too late
     report = report_of(lifecycle)
     assert (report.reason, report.requested_by) == ("shutdown endpoint", "192.0.2.1")
     assert list(report.phases) == ["drain", "requests", "cleanup"]
     assert 0.2 <= report.phases["drain"] < 1
+    assert report.hooks[0].details == {"in_cleanup": True}
     assert (report.problems, lifecycle.exit_code) == ([], 0)
 
 
@@ -186,7 +189,9 @@ def test_the_stop_goes_on_as_soon_as_all_websockets_have_gone() -> None:
     assert time.monotonic() - begun < 0.5
 
 
-def test_a_failed_hook_or_a_lost_task_makes_the_exit_code_1() -> None:
+def test_a_failed_hook_or_a_lost_task_is_an_error_and_makes_the_exit_code_1(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
     lifecycle = quick()
     lifecycle.append(Hook("failing", stop=lambda: 1 / 0))
     lifecycle.append(Hook("losing", stop=lambda: {"lost": 3}))
@@ -195,6 +200,8 @@ def test_a_failed_hook_or_a_lost_task_makes_the_exit_code_1() -> None:
     problems = ["hook 'failing' failed", "hook 'losing' lost 3 task(s)"]
     assert sorted(report_of(lifecycle).problems) == problems
     assert lifecycle.exit_code == 1
+    [record] = [r for r in caplog.records if r.message.startswith("shutdown report")]
+    assert record.levelname == "ERROR"
 
 
 def test_without_a_report_nothing_is_clean() -> None:

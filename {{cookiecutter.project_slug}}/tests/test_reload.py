@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import signal
 from pathlib import Path
@@ -26,6 +27,13 @@ def test_a_change_stops_the_old_server_clean_and_starts_a_new_one(
     (copy / "__init__.py").touch()
     server.wait_until(lambda: len(server.worker_pids) == 2, 10, "a new server")
     assert [report["exit_code"] for report in server.reports] == [0]
-    server.signal(signal.SIGINT)
-    assert server.wait() == 0
+    os.killpg(server.pid, signal.SIGINT)  # to all its processes, as Ctrl-C in a terminal is
+    assert server.wait() == 0, "the stop was forced, for more than one SIGINT came"
     assert [report["reason"] for report in server.reports] == ["SIGTERM", "SIGINT"]
+
+
+def test_it_stops_clean_when_its_terminal_is_closed(serve: Serve) -> None:
+    server = serve(*SERVERS["python -m"].command)
+    os.killpg(server.pid, signal.SIGHUP)
+    assert server.wait() == 0
+    assert [report["reason"] for report in server.reports] == ["SIGTERM"]

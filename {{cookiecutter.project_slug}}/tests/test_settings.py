@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import runpy
+
 import pytest
 
 from {{ cookiecutter.package_name }}.settings import GRACE_SECONDS, Settings, load_settings
 
 from .commands import SERVERS
-from .servers import ServerProcess
+from .servers import PROJECT, ServerProcess
 
 WRONG = [
     ("PORT", "eighty"),
@@ -73,6 +75,20 @@ def test_the_default_budget_fits_into_the_platforms_grace_period(
     budget = load_settings().budget
     assert budget.grace == GRACE_SECONDS
     assert budget.deadline + budget.margin <= GRACE_SECONDS + 1e-6
+
+
+def test_gunicorn_gets_every_value_from_them(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in {"HOST": "127.0.0.9", "PORT": "1234", "WEB_CONCURRENCY": "3"}.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setenv("SHUTDOWN_GRACE_SECONDS", "90")
+    monkeypatch.setenv("SHUTDOWN_REQUEST_SECONDS", "60")
+    conf = runpy.run_path(str(PROJECT / "gunicorn.conf.py"))
+    assert (conf["bind"], conf["workers"]) == ("127.0.0.9:1234", 3)
+    assert conf["graceful_timeout"] == load_settings().budget.kill_after
+    assert conf["timeout"] >= conf["graceful_timeout"], "a slow stop looks like a dead worker"
+    assert conf["keepalive"] > 60, "load balancers send on connections that are being closed"
 
 
 @pytest.mark.shutdown

@@ -74,7 +74,7 @@ def test_workers_stop_clean_when_their_master_is_killed(
     assert answer.result().status_code == 200
     assert server.wait() == -signal.SIGKILL
     [report] = server.reports
-    assert report["exit_code"] == 0
+    assert (report["reason"], report["exit_code"]) == ("parent process died", 0)
 
 
 @pytest.mark.parametrize("target", ["master", "worker"])
