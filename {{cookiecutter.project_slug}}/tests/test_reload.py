@@ -27,8 +27,12 @@ def test_a_change_stops_the_old_server_clean_and_starts_a_new_one(
     (copy / "__init__.py").touch()
     server.wait_until(lambda: len(server.worker_pids) == 2, 10, "a new server")
     assert [report["exit_code"] for report in server.reports] == [0]
-    os.killpg(server.pid, signal.SIGINT)  # to all its processes, as Ctrl-C in a terminal is
-    assert server.wait() == 0, "the stop was forced, for more than one SIGINT came"
+    server.signal(signal.SIGKILL, server.worker_pids[1])
+    server.wait_for_log("waiting for a change")
+    (copy / "__init__.py").touch()
+    server.wait_until(lambda: len(server.worker_pids) == 3, 10, "a server after the crash")
+    server.signal(signal.SIGINT)
+    assert server.wait() == 0
     assert [report["reason"] for report in server.reports] == ["SIGTERM", "SIGINT"]
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import time
 
@@ -73,8 +74,27 @@ def test_ctrl_c_after_a_stop_has_begun_hurries_it(serve: Serve) -> None:
     server.wait()
     assert time.monotonic() - begun < SOON, "it went on draining"
     [report] = server.reports
+    assert report["forced"], "gunicorn grants two seconds more, and then kills"
     outcomes = {hook["name"]: hook["outcome"] for hook in report["hooks"]}
     assert outcomes["first"] == outcomes["last"] == "ok"
+
+
+def test_ctrl_c_in_a_terminal_is_one_signal(
+    serve: Serve, barrier: Barrier, in_background: InBackground
+) -> None:
+    server = serve(*DEVELOP)
+    answer = in_background(server.get, f"/park?port={barrier.port}")
+    barrier.wait_for_arrivals()
+    server.signal(signal.SIGSTOP)  # only the parent process, which takes its time
+    os.killpg(server.pid, signal.SIGINT)  # as a terminal does
+    assert server.get("/livez", timeout=3).is_success, "the server heard of it from the terminal"
+    server.signal(signal.SIGCONT)
+    server.wait_for_log("SIGINT")
+    barrier.release()
+    assert answer.result().status_code == 200
+    assert server.wait() == 0
+    [report] = server.reports
+    assert not report["forced"]
 
 
 @pytest.mark.parametrize("paths", STUCK, ids=" ".join)

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from .barrier import Barrier
-from .commands import BARE, SERVERS
+from .commands import BARE, BARE_PROBE, SERVERS
 from .conftest import BUDGET, Serve
 from .servers import ServerProcess
 
@@ -48,6 +48,22 @@ def test_a_stop_while_the_application_is_imported_is_not_forgotten(
         server.wait_until(lambda: len(server.worker_pids) == 2, 10, "another worker")
         server.signal(signal.SIGTERM)
     assert server.wait() == 0
+    assert "Traceback" not in server.log
+
+
+def test_a_stop_while_hooks_start_stops_those_that_did(barrier: Barrier) -> None:
+    env = {**BUDGET, "PROBE_HOOKS": "first,starting slowly", "PROBE_BARRIER": str(barrier.port)}
+    server = ServerProcess(BARE_PROBE, env=env)
+    try:
+        barrier.wait_for_arrivals()
+        server.signal(signal.SIGTERM)
+        barrier.release()
+        server.wait()
+    finally:
+        server.stop()
+    [report] = server.reports
+    outcomes = [(hook["name"], hook["outcome"]) for hook in report["hooks"]]
+    assert outcomes[:2] == [("starting slowly", "ok"), ("first", "ok")]
     assert "Traceback" not in server.log
 
 

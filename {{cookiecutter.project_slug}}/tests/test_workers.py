@@ -65,7 +65,7 @@ def test_a_worker_killed_during_the_drain_shows_and_does_not_disturb_the_other(
 def test_workers_stop_clean_when_their_master_is_killed(
     serve: Serve, barrier: Barrier, in_background: InBackground
 ) -> None:
-    server = serve(*PROBE)
+    server = serve(*PROBE, SHUTDOWN_DRAIN_SECONDS="1.5")
     answer = in_background(server.get, f"/park?port={barrier.port}")
     barrier.wait_for_arrivals()
     server.signal(signal.SIGKILL)
@@ -74,6 +74,7 @@ def test_workers_stop_clean_when_their_master_is_killed(
     assert answer.result().status_code == 200
     assert server.wait() == -signal.SIGKILL
     [report] = server.reports
+    assert report["phases"]["drain"] >= 1.5, "it did not drain"
     assert (report["reason"], report["exit_code"]) == ("parent process died", 0)
 
 

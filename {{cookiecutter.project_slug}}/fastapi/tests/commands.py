@@ -26,6 +26,8 @@ SERVERS = {
     "python -m": Server(("python", "-m", PACKAGE)),
 }
 
-# The one that has no parent process, and those with one of each kind, gunicorn apart.
+# The one that has no parent process, with the service and with the probe.
 BARE = "uvicorn"
+BARE_PROBE = ("uvicorn", "tests.probe:app", "--port", "0")
+# Besides gunicorn, one for each kind of parent process.
 KINDS = (BARE, "uvicorn --workers", "uvicorn --reload", "python -m")

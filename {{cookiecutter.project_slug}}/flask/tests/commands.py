@@ -24,6 +24,8 @@ SERVERS = {
     "python -m": Server(("python", "-m", PACKAGE)),
 }
 
-# The one that has no parent process, and those with one of each kind, gunicorn apart.
+# The one that has no parent process, with the service and with the probe.
 BARE = "flask run"
+BARE_PROBE = ("flask", "--app", "tests.probe", "run", "--port", "0")
+# Besides gunicorn, one for each kind of parent process.
 KINDS = (BARE, "flask run --debug")
