@@ -82,7 +82,8 @@ def installed(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]
         if framework not in folders:
             output = tmp_path_factory.mktemp(f"installed-{framework}")
             project = render_into(output, {**MOST_LIBRARIES, "framework": framework})
-            run("uv", "sync", "--no-install-project", cwd=project)
+            # Only programs that are compiled are run from there.
+            run("uv", "sync", "--no-install-project", "--no-compile-bytecode", cwd=project)
             folders[framework] = project / ".venv" / "bin"
         return folders[framework]
 
