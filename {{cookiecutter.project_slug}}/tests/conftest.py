@@ -9,6 +9,7 @@ import sys
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager, redirect_stdout
+from functools import cache
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
@@ -39,7 +40,6 @@ BUDGET = {
     "SHUTDOWN_CLEANUP_SECONDS": "2",
 }
 
-
 Result = TypeVar("Result")
 
 
@@ -66,14 +66,6 @@ def pytest_xdist_auto_num_workers(config: pytest.Config) -> int | None:
 
 
 #% if cookiecutter.background == "thread"
-@pytest.fixture(scope="session", autouse=True)
-def no_tasks_in_the_project(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """Let servers that several tests look at have their tasks elsewhere, too."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("TASK_QUEUE_PATH", str(tmp_path_factory.mktemp("tasks") / "tasks.sqlite3"))
-        yield
-
-
 @pytest.fixture(autouse=True)
 def task_queue_path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Where this test's tasks are, and those of the servers that it starts."""
@@ -135,21 +127,26 @@ def serve() -> Iterator[Serve]:
 
 
 def seen_once(scenario: Callable[[Serve], Result]) -> Callable[[], Result]:
-    """Run *scenario*, and let several tests look at what it has seen.
+    """Let several tests look at what *scenario* has seen: it runs when the first one does.
 
     Each test calls what this returns: it gets the result, and the servers' log if it fails. Where
     the scenario itself has failed, each of them fails as it did.
     """
-    seen: Future[Result] = Future()
-    with redirect_stdout(io.StringIO()) as log:
-        try:
-            with serving() as serve:
-                seen.set_result(scenario(serve))
-        except (Exception, pytest.fail.Exception) as error:
-            seen.set_exception(error)
+
+    @cache
+    def run() -> tuple[str, Future[Result]]:
+        seen: Future[Result] = Future()
+        with redirect_stdout(io.StringIO()) as log:
+            try:
+                with serving() as serve:
+                    seen.set_result(scenario(serve))
+            except (Exception, pytest.fail.Exception) as error:
+                seen.set_exception(error)
+        return log.getvalue(), seen
 
     def look() -> Result:
-        print(log.getvalue())
+        log, seen = run()
+        print(log)
         return seen.result()
 
     return look
