@@ -42,23 +42,23 @@ PROJECT_FOLDERS = {"docs", "drill", "src", "tests"}
 DEPENDENCIES = set(
     """
     aiosqlite alembic amqp annotated_doc annotated_types anyio asgiref ast_serialize asyncpg
-    billiard blinker celery certifi cfgv charset_normalizer click colorama coverage distlib dns
-    dnspython dotenv editables email_validator execnet fastapi fastapi_cli fastapi_cloud_cli
-    fastar filelock flask google googleapis_common_protos greenlet gunicorn h11 hatchling
-    httpcore httpcore2 httptools httpx httpx2 hypothesis identify idna iniconfig itsdangerous
-    jinja2 kombu librt mako markdown_it markdown_it_py markupsafe mdurl multipart mypy
-    mypy_extensions mypyc nodeenv opentelemetry opentelemetry_api
-    opentelemetry_exporter_http_transport opentelemetry_exporter_otlp_common
+    billiard blinker celery certifi cfgv charset_normalizer click click_didyoumean click_plugins
+    click_repl colorama coverage dateutil distlib dns dnspython dotenv editables email_validator
+    execnet fastapi fastapi_cli fastapi_cloud_cli fastar filelock flask google
+    googleapis_common_protos greenlet gunicorn h11 hatchling httpcore httpcore2 httptools httpx
+    httpx2 hypothesis identify idna iniconfig itsdangerous jinja2 kombu librt mako markdown_it
+    markdown_it_py markupsafe mdurl multipart mypy mypy_extensions mypyc nodeenv opentelemetry
+    opentelemetry_api opentelemetry_exporter_http_transport opentelemetry_exporter_otlp_common
     opentelemetry_exporter_otlp_proto_common opentelemetry_exporter_otlp_proto_http
-    opentelemetry_proto opentelemetry_sdk opentelemetry_semantic_conventions packaging pathspec
-    pip pkg_resources platformdirs pluggy pre_commit prometheus_client protobuf psycopg
+    opentelemetry_proto opentelemetry_sdk opentelemetry_semantic_conventions packaging pathspec pip
+    pkg_resources platformdirs pluggy pre_commit prometheus_client prompt_toolkit protobuf psycopg
     psycopg_binary psycopg_pool py pydantic pydantic_core pydantic_extra_types pydantic_settings
-    pygments pytest pytest_asyncio pytest_cov pytest_timeout pytest_xdist python_discovery
-    python_dotenv python_multipart pyyaml redis requests rich rich_toolkit rignore ruff
-    sentry_sdk setuptools shellingham sniffio sortedcontainers sqlalchemy sse_starlette starlette
-    structlog trio trove_classifiers truststore typer typing_extensions typing_inspection tzdata
-    urllib3 uv uvicorn uvicorn_worker uvloop vine virtualenv watchdog watchfiles websocket
-    websockets werkzeug wheel wsproto xdist yaml
+    pygments pytest pytest_asyncio pytest_cov pytest_timeout pytest_xdist python_dateutil
+    python_discovery python_dotenv python_multipart pyyaml redis requests rich rich_toolkit rignore
+    ruff sentry_sdk setuptools shellingham six sniffio sortedcontainers sqlalchemy sse_starlette
+    starlette structlog trio trove_classifiers truststore typer typing_extensions typing_inspection
+    tzdata tzlocal urllib3 uv uvicorn uvicorn_worker uvloop vine virtualenv watchdog watchfiles
+    wcwidth websocket websockets werkzeug wheel wsproto xdist yaml
     """.split()
 )
 
