@@ -17,8 +17,7 @@ def test_a_worker_drains_before_it_is_recycled(serve: Serve) -> None:
     )
     for _ in range(3):
         assert server.get("/livez").status_code == 200
-    server.wait_until(lambda: len(server.worker_pids) == 2, 10, "another worker in its place")
-    report = server.reports[0]
-    assert report["phases"]["drain"] >= 0.5, "it went without a drain"
+    server.wait_until(lambda: bool(server.reports), 10, "its end")
+    assert server.reports[0]["phases"]["drain"] >= 0.5, "it went without a drain"
     server.signal(signal.SIGTERM)
     assert server.wait() == 0
