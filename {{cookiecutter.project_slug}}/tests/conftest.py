@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import io
+import os
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -60,9 +61,13 @@ InBackground = Callable[..., "Future[Any]"]
 
 
 @pytest.hookimpl(optionalhook=True)
-def pytest_xdist_auto_num_workers(config: pytest.Config) -> int | None:
-    """A test that is named runs in this very process: its prints show, and it starts at once."""
-    return 0 if any("::" in argument for argument in config.args) else None
+def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
+    """One process more than there are cores, for much of a test is waiting.
+
+    A test that is named runs in this very process: its prints show, and it starts at once.
+    """
+    named = any("::" in argument for argument in config.args)
+    return 0 if named else (os.cpu_count() or 1) + 1
 
 
 #% if cookiecutter.background == "thread"
