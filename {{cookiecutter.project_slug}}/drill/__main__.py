@@ -177,10 +177,15 @@ def _plan(parser: argparse.ArgumentParser, options: argparse.Namespace) -> Plan:
     after = options.after
     if after is None:
         after = 0.0 if signum is signal.SIGINT else 1.0
-    settings = {name: value for name, value in os.environ.items() if name.startswith("SHUTDOWN_")}
+    # Those that the verdict shows: not the token, which every process inherits anyway.
+    budget = {
+        name: value
+        for name, value in os.environ.items()
+        if name.startswith("SHUTDOWN_") and name.endswith("_SECONDS")
+    }
     return Plan(
         command=tuple(command),
-        environment={**settings, "WEB_CONCURRENCY": str(options.workers)},
+        environment={**budget, "WEB_CONCURRENCY": str(options.workers)},
         workers=options.workers,
         rate=options.rate,
         duration=options.duration,

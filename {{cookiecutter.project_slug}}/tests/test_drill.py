@@ -76,6 +76,16 @@ def test_a_clean_stop_passes_and_is_drawn(tmp_path: Path) -> None:
     assert not re.search(r"https?:|@import|<script|<link", html)
 
 
+def test_the_token_of_the_service_is_not_shown(tmp_path: Path) -> None:
+    file, page = tmp_path / "drill.json", tmp_path / "drill.html"
+    token = "correct-horse-battery-staple-" * 2
+    done = drill(*SHORT, "--json", str(file), "--html", str(page), SHUTDOWN_TOKEN=token)
+    assert done.returncode == 0, done.stdout + done.stderr
+    shown = (done.stdout, done.stderr, file.read_text("utf-8"), page.read_text("utf-8"))
+    assert not any(token in each for each in shown)
+    assert "SHUTDOWN_DRAIN_SECONDS" in page.read_text("utf-8")
+
+
 def test_lost_requests_are_counted_and_explained(tmp_path: Path) -> None:
     file, page = tmp_path / "drill.json", tmp_path / "drill.html"
     options = (*SHORT, "--after", "0.6", "--json", str(file), "--html", str(page))
