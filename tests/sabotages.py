@@ -17,7 +17,7 @@ FLASK = ("flask",)
 
 
 class Sabotage(NamedTuple):
-    """One edit of one file of a project with that database, and the test that must fail then."""
+    """One edit of one file of a project with that option, and the test that must fail then."""
 
     name: str
     file: str
@@ -25,7 +25,12 @@ class Sabotage(NamedTuple):
     new: str
     test: str
     frameworks: tuple[str, ...] = FRAMEWORKS
-    database: str = "none"
+    option: str = ""
+
+    @property
+    def answers(self) -> dict[str, str]:
+        """What to answer the template, besides the framework."""
+        return dict([self.option.split("=")]) if self.option else {}
 
 
 DRAIN = [
@@ -160,7 +165,7 @@ REQUESTS = [
     Sabotage(
         "a stuck request outlasts its deadline",
         f"{LIFECYCLE}/supervisor.py",
-        "self._wait(self.budget.requests, finished)",
+        "self._wait(remaining(), finished)",
         "self._wait(self.budget.requests + 3, finished)",
         "tests/test_lifecycle.py::test_a_request_is_abandoned_at_its_deadline",
         FLASK,
@@ -270,7 +275,7 @@ WEBSOCKETS = [
     Sabotage(
         "WebSocket clients get no notice",
         f"{LIFECYCLE}/inflight.py",
-        'await send({"type": "websocket.send", "text": self._notice()})',
+        'await send({"type": "websocket.send", "text": _restart_notice()})',
         "pass",
         "tests/test_websocket.py::test_idle_clients_are_told_and_closed_with_the_drain",
         FASTAPI,
@@ -302,8 +307,8 @@ WEBSOCKETS = [
     Sabotage(
         "a silent WebSocket client holds the exit",
         f"{LIFECYCLE}/supervisor.py",
-        "self._wait(LEAVE_TAKING_SECONDS,",
-        "self._wait(LEAVE_TAKING_SECONDS + 3,",
+        "LEAVE_TAKING_SECONDS = 1.0",
+        "LEAVE_TAKING_SECONDS = 4.0",
         "tests/test_lifecycle.py::test_websockets_get_a_moment_to_take_leave_but_no_more",
         FLASK,
     ),
@@ -363,8 +368,8 @@ HOOKS = [
     Sabotage(
         "a failed start leaves open what has started",
         f"{LIFECYCLE}/supervisor.py",
-        "            self._hooks.stop(lambda: self.budget.cleanup)\n",
-        "",
+        "            self._hooks.stop(",
+        "            str(",
         "tests/test_hooks.py::test_when_one_does_not_start_those_before_it_are_stopped",
         FLASK,
     ),
@@ -634,8 +639,8 @@ SIGNALS = [
     Sabotage(
         "a burst of signals counts as several",
         f"{LIFECYCLE}/supervisor.py",
-        "(burst and signum == self._first_signal)",
-        "False",
+        "(burst or from_parent)",
+        "from_parent",
         "tests/test_signals.py::test_a_burst_of_signals_is_one_stop",
         FLASK,
     ),
@@ -665,16 +670,16 @@ SIGNALS = [
     Sabotage(
         "the reloader kills the server instead of stopping it",
         f"{PACKAGE}/reload.py",
-        "child.send_signal(signal.SIGTERM if signum == signal.SIGHUP else signum)",
-        "child.kill()",
+        "tell_child(signal.SIGTERM if signum == signal.SIGHUP else signum)",
+        "tell_child(signal.SIGKILL)",
         "tests/test_reload.py::test_a_change_stops_the_old_server_clean_and_starts_a_new_one",
         FASTAPI,
     ),
     Sabotage(
         "a change kills the server instead of stopping it",
         f"{PACKAGE}/reload.py",
-        "child.terminate()",
-        "child.kill()",
+        "tell_child(signal.SIGTERM)\n\n    for",
+        "tell_child(signal.SIGKILL)\n\n    for",
         "tests/test_reload.py::test_a_change_stops_the_old_server_clean_and_starts_a_new_one",
         FASTAPI,
     ),
@@ -693,6 +698,45 @@ SIGNALS = [
         "BURST_SECONDS = 5.0",
         "tests/test_signals.py::test_a_second_signal_cuts_the_drain_short",
         FLASK,
+    ),
+    Sabotage(
+        "gunicorn hurries a worker that is one too many",
+        f"{LIFECYCLE}/supervisor.py",
+        "from_parent = signum == signal.SIGTERM and self._server_pid != os.getpid()",
+        "from_parent = False",
+        "tests/test_signals.py::test_a_worker_that_is_one_too_many_takes_its_time",
+    ),
+    Sabotage(
+        "Ctrl-C stays dead after a lifecycle in a script",
+        f"{LIFECYCLE}/supervisor.py",
+        "            self._signals.restore()\n",
+        "            pass\n",
+        "tests/test_lifecycle.py::test_a_process_that_goes_on_has_its_signal_handlers_back",
+        FASTAPI,
+    ),
+    Sabotage(
+        "a start that fails in an unforeseen way is taken for a good one",
+        f"{LIFECYCLE}/supervisor.py",
+        "except Exception as error:  # whoever waits",
+        "except RuntimeError as error:  # whoever waits",
+        "tests/test_lifecycle.py::test_what_is_not_a_hook_ends_the_start_too",
+        FLASK,
+    ),
+    Sabotage(
+        "WebSockets take time that nobody has planned",
+        f"{LIFECYCLE}/supervisor.py",
+        "min(LEAVE_TAKING_SECONDS, self.budget.requests)",
+        "LEAVE_TAKING_SECONDS",
+        "tests/test_lifecycle.py::test_websockets_that_stay_open_take_no_more_than_requests_may",
+        FLASK,
+    ),
+    Sabotage(
+        "the page of the drill shows the token",
+        "drill/__main__.py",
+        'name.startswith("SHUTDOWN_") and name.endswith("_SECONDS")',
+        'name.startswith("SHUTDOWN_")',
+        "tests/test_drill.py::test_the_token_of_the_service_is_not_shown",
+        FASTAPI,
     ),
     Sabotage(
         "a hook that hangs holds a forced exit",
@@ -737,8 +781,8 @@ SIGNALS = [
     Sabotage(
         "a crash ends the reloader",
         f"{PACKAGE}/reload.py",
-        "            changed.wait()\n",
-        "            return code\n",
+        "        wake.get()\n        while",
+        "        if wake.empty():\n            return code\n        while",
         "tests/test_reload.py::test_a_change_stops_the_old_server_clean_and_starts_a_new_one",
         FLASK,
     ),
@@ -1074,7 +1118,7 @@ END = [
     Sabotage(
         "nobody is told that the master died",
         f"{LIFECYCLE}/supervisor.py",
-        "if os.getppid() != self._parent_pid:",
+        "if self._server_pid not in (os.getpid(), os.getppid()):",
         "if False:",
         "tests/test_workers.py::test_workers_stop_clean_when_their_master_is_killed",
         FASTAPI,
@@ -1092,7 +1136,7 @@ END = [
         f"{LIFECYCLE}/supervisor.py",
         "logging.ERROR if report.exit_code else logging.INFO",
         "logging.INFO",
-        "tests/test_lifecycle.py::test_a_failed_hook_or_a_lost_task_is_an_error_and_makes_the_exit_code_1",
+        "tests/test_lifecycle.py::test_a_failed_hook_is_an_error_and_makes_the_exit_code_1",
         FLASK,
     ),
     Sabotage(
@@ -1125,7 +1169,7 @@ DATABASE = [
         "Depends(get_session)",
         TRANSACTIONS,
         FASTAPI,
-        "sqlite",
+        "database=sqlite",
     ),
     Sabotage(
         "what a handler has refused is committed",
@@ -1134,7 +1178,7 @@ DATABASE = [
         'if "session" in g:',
         TRANSACTIONS,
         FLASK,
-        "sqlite",
+        "database=sqlite",
     ),
     Sabotage(
         "a transaction whose commit has failed goes on in the next request",
@@ -1143,7 +1187,7 @@ DATABASE = [
         "        pass",
         TRANSACTIONS,
         FLASK,
-        "sqlite",
+        "database=sqlite",
     ),
     Sabotage(
         "a schema that is too old is served",
@@ -1152,7 +1196,7 @@ DATABASE = [
         "if needed:",
         "tests/test_migrations.py::test_without_them_no_server_starts",
         FASTAPI,
-        "sqlite",
+        "database=sqlite",
     ),
     Sabotage(
         "code of yesterday refuses the schema of today",
@@ -1161,7 +1205,7 @@ DATABASE = [
         "if current == needed:",
         "tests/test_migrations.py::test_a_schema_that_is_too_old_is_told_with_the_command",
         FLASK,
-        "sqlite",
+        "database=sqlite",
     ),
     Sabotage(
         "the connections of abandoned requests are left open",
@@ -1170,7 +1214,7 @@ DATABASE = [
         "abandoned: list[Any] = []",
         "tests/test_postgresql.py::test_what_abandoned_requests_have_written_is_rolled_back",
         FASTAPI,
-        "postgresql",
+        "database=postgresql",
     ),
     Sabotage(
         "the connections of abandoned requests are left open",
@@ -1179,7 +1223,7 @@ DATABASE = [
         "abandoned: list[Any] = []",
         "tests/test_postgresql.py::test_what_abandoned_requests_have_written_is_rolled_back",
         FLASK,
-        "postgresql",
+        "database=postgresql",
     ),
     Sabotage(
         "the statements of abandoned requests go on",
@@ -1188,7 +1232,7 @@ DATABASE = [
         "pass",
         "tests/test_postgresql.py::test_what_abandoned_requests_have_written_is_rolled_back",
         FLASK,
-        "postgresql",
+        "database=postgresql",
     ),
     Sabotage(
         "a busy pool looks like a dead database",
@@ -1197,7 +1241,7 @@ DATABASE = [
         "with self.engine.connect()",
         "tests/test_postgresql.py::test_when_all_connections_are_taken_others_are_told_soon",
         FASTAPI,
-        "postgresql",
+        "database=postgresql",
     ),
     Sabotage(
         "readiness does not look at the database",
@@ -1206,7 +1250,7 @@ DATABASE = [
         "",
         "tests/test_postgresql.py::test_it_recovers_from_an_outage_and_stops_in_one",
         FLASK,
-        "postgresql",
+        "database=postgresql",
     ),
     Sabotage(
         "the log shows the password of the database",
@@ -1215,7 +1259,16 @@ DATABASE = [
         'f"{url.password}@{url.host}:{url.port or 5432}/"',
         "tests/test_postgresql.py::test_without_it_no_server_starts",
         FASTAPI,
-        "postgresql",
+        "database=postgresql",
+    ),
+    Sabotage(
+        "replicas migrate over each other",
+        f"{PACKAGE}/database/migrations/env.py",
+        "            if not sqlite:",
+        "            if False:",
+        "tests/test_postgresql.py::test_replicas_may_migrate_at_the_same_time",
+        FLASK,
+        "database=postgresql",
     ),
     Sabotage(
         "what hangs holds up the answer of readiness",
@@ -1224,6 +1277,198 @@ DATABASE = [
         "wait(results.values(), 3)",
         "tests/test_health.py::test_what_hangs_does_not_hold_up_the_answer",
         FLASK,
+    ),
+]
+
+CELERY = [
+    Sabotage(
+        "a task is acknowledged as soon as it is taken",
+        f"{PACKAGE}/celery_app.py",
+        '"task_acks_late": True',
+        '"task_acks_late": False',
+        "tests/test_celery.py::test_every_accepted_task_is_done[the worker is killed-redis]",
+        FASTAPI,
+        "background=celery",
+    ),
+    Sabotage(
+        "the task of a killed child process is given up",
+        f"{PACKAGE}/celery_app.py",
+        '"task_reject_on_worker_lost": True',
+        '"task_reject_on_worker_lost": False',
+        "tests/test_celery.py::test_every_accepted_task_is_done[its children are killed-redis]",
+        FLASK,
+        "background=celery",
+    ),
+    Sabotage(
+        "workers accept pickled objects",
+        f"{PACKAGE}/celery_app.py",
+        '["json"]',
+        '["json", "pickle"]',
+        "tests/test_celery.py::test_nothing_but_json_is_accepted",
+        FASTAPI,
+        "background=celery",
+    ),
+    Sabotage(
+        "a claim ends before a long stop does",
+        f"{PACKAGE}/celery_app.py",
+        "max(10, settings.budget.grace)",
+        "10",
+        "tests/test_celery.py::test_a_claim_outlasts_every_stop",
+        FLASK,
+        "background=celery",
+    ),
+    Sabotage(
+        "a task is done although it was done before",
+        f"{PACKAGE}/task_records.py",
+        'if self._redis.hget(key, "status") in FINISHED:',
+        "if False:",
+        "tests/test_celery.py::test_a_task_that_comes_again_after_its_end_is_not_done_again",
+        FASTAPI,
+        "background=celery",
+    ),
+    Sabotage(
+        "a task may kill workers for ever",
+        f"{PACKAGE}/celery_app.py",
+        "if attempt > MAX_ATTEMPTS:",
+        "if attempt < 0:",
+        "tests/test_celery.py::test_a_task_that_kills_its_worker_each_time_fails",
+        FLASK,
+        "background=celery",
+    ),
+    Sabotage(
+        "a task that fails is not tried again",
+        f"{PACKAGE}/celery_app.py",
+        "            send_again(retry_pause(attempt))\n",
+        "            pass\n",
+        "tests/test_celery.py::test_a_task_that_fails_is_tried_again_until_it_has_failed_for_good",
+        FASTAPI,
+        "background=celery",
+    ),
+    Sabotage(
+        "without records a task is tried for ever",
+        f"{PACKAGE}/celery_app.py",
+        "message.request.retries + 1",
+        "1",
+        "tests/test_celery.py::test_without_records_only_the_log_tells",
+        FLASK,
+        "background=celery",
+    ),
+    Sabotage(
+        "the log of a worker has the payloads",
+        f"{PACKAGE}/celery_queue.py",
+        "argsrepr=HIDDEN, ",
+        "",
+        "tests/test_celery.py::test_payloads_are_not_logged",
+        FASTAPI,
+        "background=celery",
+    ),
+    Sabotage(
+        "a task that a worker has just taken is noted nowhere",
+        f"{PACKAGE}/redis_transport.py",
+        "        redis.call('HSET', KEYS[2], tag, '[' .. message .. ',' .. route .. ']')\n",
+        "",
+        "tests/test_celery.py::test_a_worker_that_is_killed_as_it_takes_a_task_does_not_lose_it",
+        FLASK,
+        "background=celery",
+    ),
+    Sabotage(
+        "a worker does not renew its claims",
+        f"{PACKAGE}/redis_transport.py",
+        "client.zadd(self.unacked_index_key, held, xx=True)",
+        "pass",
+        "tests/test_celery.py::test_only_tasks_that_nobody_claims_any_more_are_given_to_others",
+        FASTAPI,
+        "background=celery",
+    ),
+    Sabotage(
+        "a worker that stops takes on more tasks",
+        f"{PACKAGE}/celery_worker.py",
+        "            self._consumer.task_consumer.cancel()\n",
+        "",
+        "tests/test_celery.py::test_a_running_task_is_finished_before_the_worker_ends",
+        FLASK,
+        "background=celery",
+    ),
+    Sabotage(
+        "a stopping worker does not wait for its tasks",
+        f"{PACKAGE}/celery_worker.py",
+        "if self._late or not state.reserved_requests:",
+        "if True:",
+        "tests/test_celery.py::test_a_running_task_is_finished_before_the_worker_ends",
+        FASTAPI,
+        "background=celery",
+    ),
+    Sabotage(
+        "a task that takes too long is not handed back",
+        f"{PACKAGE}/celery_worker.py",
+        "if self._late:\n",
+        "if False:\n",
+        "tests/test_celery.py::test_a_task_that_outlasts_the_stop_is_handed_back",
+        FLASK,
+        "background=celery",
+    ),
+    Sabotage(
+        "a hand-back counts as an attempt that failed",
+        f"{PACKAGE}/celery_worker.py",
+        "self._records.hand_back(request.id)",
+        "pass",
+        "tests/test_celery.py::test_a_task_that_outlasts_the_stop_is_handed_back",
+        FASTAPI,
+        "background=celery",
+    ),
+    Sabotage(
+        "the exit code of a worker tells nothing",
+        f"{PACKAGE}/celery_worker.py",
+        "worker.exitcode or lifecycle.exit_code",
+        "worker.exitcode",
+        "tests/test_celery.py::test_a_failing_hook_shows_in_the_exit_code_of_a_worker",
+        FLASK,
+        "background=celery",
+    ),
+    Sabotage(
+        "a worker works although its hook did not start",
+        f"{PACKAGE}/celery_worker.py",
+        "                raise SystemExit(START_FAILED) from None\n",
+        "",
+        "tests/test_celery.py::test_a_worker_whose_hook_does_not_start_takes_no_task",
+        FASTAPI,
+        "background=celery",
+    ),
+    Sabotage(
+        "the processes of a killed worker go on",
+        f"{PACKAGE}/celery_worker.py",
+        "    signals.worker_process_init.connect(_die_with_parent, weak=False)\n",
+        "",
+        "tests/test_celery.py::test_the_processes_of_a_killed_worker_end_with_it",
+        FLASK,
+        "background=celery",
+    ),
+    Sabotage(
+        "a worker that has stopped looks well",
+        f"{PACKAGE}/celery_worker.py",
+        "            heartbeat_file.unlink(missing_ok=True)\n",
+        "",
+        "tests/test_celery.py::test_the_health_check_tells_whether_a_worker_listens",
+        FASTAPI,
+        "background=celery",
+    ),
+    Sabotage(
+        "requests wait for a broker that hangs",
+        f"{PACKAGE}/rabbitmq_transport.py",
+        "        connection.sock.settimeout(ANSWER_SECONDS)\n",
+        "",
+        "tests/test_celery.py::test_a_broker_that_hangs_does_not_hang_requests[rabbitmq]",
+        FLASK,
+        "background=celery",
+    ),
+    Sabotage(
+        "readiness does not look at the broker",
+        f"{PACKAGE}/app.py",
+        '    app.extensions["checks"]["broker"] = queue.check\n',
+        "",
+        "tests/test_celery.py::test_a_broker_that_is_killed_under_load_loses_nothing",
+        FLASK,
+        "background=celery",
     ),
 ]
 
@@ -1239,5 +1484,6 @@ SABOTAGES = [
     *ENDPOINT,
     *BUDGET,
     *DATABASE,
+    *CELERY,
     *END,
 ]

@@ -64,19 +64,18 @@ def test_there_are_many_and_no_name_stands_for_two() -> None:
 def test_the_table_is_up_to_date(framework: str, render: Render) -> None:
     projects: dict[str, Path] = {}
     for sabotage in cases(framework):
-        if sabotage.database not in projects:
-            answers = {"framework": framework, "database": sabotage.database}
-            projects[sabotage.database] = render(answers)
-        project = projects[sabotage.database]
+        if sabotage.option not in projects:
+            projects[sabotage.option] = render({"framework": framework, **sabotage.answers})
+        project = projects[sabotage.option]
         compile(sabotaged(sabotage, project), sabotage.file, "exec")
-        file, _, test = sabotage.test.partition("::")
+        file, _, test = without_parameters(sabotage.test).partition("::")
         tests = (project / file).read_text("utf-8")
         assert f"def {test}(" in tests, f"{sabotage.name!r} names no test: {sabotage.test}"
 
 
 @pytest.fixture(scope="session")
 def projects() -> dict[tuple[str, str], Path]:
-    """Keep the installed projects, by framework and database."""
+    """Keep the installed projects, by framework and option."""
     return {}
 
 
@@ -87,10 +86,10 @@ def project(
     projects: dict[tuple[str, str], Path],
     tmp_path_factory: pytest.TempPathFactory,
 ) -> Path:
-    key = framework, sabotage.database
+    key = framework, sabotage.option
     if key not in projects:
         output = tmp_path_factory.mktemp("-".join(("sabotaged", *key)))
-        project = render_into(output, {"framework": framework, "database": sabotage.database})
+        project = render_into(output, {"framework": framework, **sabotage.answers})
         run("uv", "sync", cwd=project)
         projects[key] = project
     return projects[key]
@@ -135,10 +134,14 @@ def run_tests(project: Path, *arguments: str, timeout: float) -> tuple[int, str,
     return process.returncode, output, ET.parse(results).getroot()  # noqa: S314 - our own
 
 
+def without_parameters(test: str) -> str:
+    return test.partition("[")[0]
+
+
 def name_of(case: ET.Element) -> str:
     """Give the node id without its parameters."""
     file = case.attrib["classname"].replace(".", "/")
-    return f"{file}.py::{case.attrib['name'].partition('[')[0]}"
+    return without_parameters(f"{file}.py::{case.attrib['name']}")
 
 
 @pytest.mark.teeth
@@ -150,4 +153,4 @@ def test_it_is_caught(framework: str, sabotage: Sabotage, broken: Path) -> None:
     assert error is None, f"{whose}: that broke more than the behaviour\n{output}"
     cases = results.iter("testcase")
     failed = [name_of(case) for case in cases if case.find("failure") is not None]
-    assert failed == [sabotage.test], f"{whose}: nobody notices\n{output}"
+    assert failed == [without_parameters(sabotage.test)], f"{whose}: nobody notices\n{output}"

@@ -55,6 +55,16 @@ def test_we_hear_a_signal_and_the_server_does_not(
     assert (ours, servers) == ([signum], [])
 
 
+def test_a_handler_that_somebody_has_put_in_place_of_ours_stays(
+    signals: ChainedSignals, ours: list[int], servers: list[int]
+) -> None:
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    signals.restore()
+    for signum in STOP_SIGNALS:
+        signal.raise_signal(signum)
+    assert (ours, servers) == ([], [signal.SIGINT, signal.SIGQUIT])
+
+
 @pytest.mark.parametrize("signum", STOP_SIGNALS)
 def test_the_server_hears_what_we_pass_on_and_nothing_else(
     signum: int, signals: ChainedSignals, ours: list[int], servers: list[int]

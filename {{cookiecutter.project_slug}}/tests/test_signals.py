@@ -10,7 +10,7 @@ import time
 import pytest
 
 from .barrier import Barrier
-from .commands import BARE, SERVERS
+from .commands import BARE, BARE_PROBE, SERVERS
 from .conftest import InBackground, Serve
 from .probe import STUCK
 from .servers import ServerProcess
@@ -24,14 +24,14 @@ DEVELOP = ("python", "-m", "tests.develop")
 LONG, SOON = "10", 2.5
 
 
-@pytest.mark.parametrize("target", ["master", "worker"])
+@pytest.mark.parametrize("target", ["the only process", "master", "worker"])
 def test_a_burst_of_signals_is_one_stop(
     target: str, serve: Serve, barrier: Barrier, in_background: InBackground
 ) -> None:
-    server = serve(*PROBE)
+    server = serve(*(BARE_PROBE if target == "the only process" else PROBE))
     answer = in_background(server.get, f"/park?port={barrier.port}")
     barrier.wait_for_arrivals()
-    pid = server.pid if target == "master" else server.worker_pids[0]
+    pid = server.worker_pids[0] if target == "worker" else server.pid
     for _ in range(100):
         server.signal(signal.SIGTERM, pid)
         time.sleep(0.002)  # or the kernel makes one of them
@@ -65,6 +65,23 @@ def test_a_second_signal_cuts_the_drain_short(serve: Serve) -> None:
     server.signal(signal.SIGTERM)
     assert server.wait() == 0
     assert time.monotonic() - begun < SOON, "it went on draining"
+
+
+def test_a_worker_that_is_one_too_many_takes_its_time(
+    serve: Serve, barrier: Barrier, in_background: InBackground
+) -> None:
+    server = serve(*PROBE)
+    answer = in_background(server.get, f"/park?port={barrier.port}")
+    barrier.wait_for_arrivals()
+    for _ in range(3):  # gunicorn repeats it each second
+        server.signal(signal.SIGTERM, server.worker_pids[0])
+        server.wait_for_log("draining")
+        time.sleep(0.3)  # it is no burst
+    barrier.release()
+    assert answer.result().status_code == 200, "a request in flight was abandoned"
+    server.wait_for_log("shutdown report")
+    [report] = server.reports
+    assert not report["forced"]
 
 
 def test_ctrl_c_after_a_stop_has_begun_hurries_it(serve: Serve) -> None:

@@ -12,6 +12,7 @@ import subprocess
 import sys
 import threading
 from pathlib import Path
+from queue import SimpleQueue
 from types import FrameType
 
 from .lifecycle.signals import PARENT_VARIABLE
@@ -32,39 +33,51 @@ def run_reloader() -> int:
         print("reloading needs the development dependencies: uv sync", file=sys.stderr)
         return 1
 
-    changed = threading.Event()
+    # Why there shall be another child, or none: a signal handler may put into it at any moment,
+    # while Event.set() can deadlock there.
+    wake: SimpleQueue[None] = SimpleQueue()
     stopping = False
     child: subprocess.Popen[bytes] | None = None
+    not_told: int | None = None
+
+    def tell_child(signum: int) -> None:
+        nonlocal not_told
+        wake.put(None)
+        if child is None:
+            not_told = signum
+        else:
+            child.send_signal(signum)
 
     def pass_on(signum: int, _: FrameType | None) -> None:
         nonlocal stopping
         stopping = True
-        changed.set()
-        if child is not None:
-            child.send_signal(signal.SIGTERM if signum == signal.SIGHUP else signum)
+        tell_child(signal.SIGTERM if signum == signal.SIGHUP else signum)
 
     def watch_files() -> None:
         for changes in watch(SOURCES, watch_filter=PythonFilter(), raise_interrupt=False):
             names = ", ".join(sorted({Path(path).name for _, path in changes}))
             print(f"{names} changed, restarting", flush=True)
-            changed.set()
-            if child is not None:
-                child.terminate()
+            tell_child(signal.SIGTERM)
 
     for signum in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(signum, pass_on)
     threading.Thread(target=watch_files, name="file-watcher", daemon=True).start()
 
     environment = {**os.environ, PARENT_VARIABLE: str(os.getpid())}
+    code = 0
     while True:
-        changed.clear()
+        child, not_told = None, None
+        if stopping:
+            return code if code >= 0 else 128 - code
         # A session of its own: Ctrl-C in the terminal reaches the child through us only, once.
         child = subprocess.Popen(
             [sys.executable, *sys.orig_argv[1:]], env=environment, start_new_session=True
         )
+        if not_told is not None:
+            child.send_signal(not_told)
         code = child.wait()
-        if not (stopping or changed.is_set()):
+        if wake.empty():
             print(f"the server ended with exit code {code}; waiting for a change", flush=True)
-            changed.wait()
-        if stopping:
-            return code if code >= 0 else 128 - code
+        wake.get()
+        while not wake.empty():
+            wake.get()

@@ -111,7 +111,7 @@ class AsgiInFlight:
     """ASGI middleware that counts requests and WebSockets, and takes leave of both at the drain.
 
     Responses carry ``Connection: close`` then, so that clients connect anew, elsewhere. Every open
-    WebSocket gets *notice* and is closed with code 1012: when the server itself stops, it is too
+    WebSocket gets a notice and is closed with code 1012: when the server itself stops, it is too
     late, since it closes them before it tells the application.
 
     Args:
@@ -120,7 +120,6 @@ class AsgiInFlight:
         websockets: counts WebSockets.
         draining: whether the drain has begun.
         drained: waits for it to begin.
-        notice: makes the last message to a WebSocket client; None sends only the close code.
     """
 
     def __init__(
@@ -131,14 +130,12 @@ class AsgiInFlight:
         websockets: InFlight,
         draining: Callable[[], bool],
         drained: Callable[[], Awaitable[None]],
-        notice: Callable[[], str] | None = _restart_notice,
     ) -> None:
         self._app = app
         self._requests = requests
         self._websockets = websockets
         self._draining = draining
         self._drained = drained
-        self._notice = notice
 
     async def __call__(self, scope: MutableMapping[str, Any], receive: Receive, send: Send) -> None:
         """Serve one request, WebSocket or lifespan."""
@@ -190,8 +187,7 @@ class AsgiInFlight:
             if closed:
                 return
             closed = True
-            if self._notice is not None:
-                await send({"type": "websocket.send", "text": self._notice()})
+            await send({"type": "websocket.send", "text": _restart_notice()})
             await send({"type": "websocket.close", "code": SERVICE_RESTART, "reason": "shutdown"})
 
         token = self._websockets.enter(asyncio.current_task(), f"WebSocket {scope.get('path')}")

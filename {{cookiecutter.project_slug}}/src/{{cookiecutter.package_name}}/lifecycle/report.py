@@ -35,11 +35,6 @@ class Report:
     def problems(self) -> list[str]:
         """Why the stop was not clean, a line each."""
         problems = [f"hook {h.name!r} {h.outcome}" for h in self.hooks if h.outcome != "ok"]
-        problems += [
-            f"hook {h.name!r} lost {lost} task(s)"
-            for h in self.hooks
-            if (lost := h.details.get("lost"))
-        ]
         if self.requests_abandoned:
             problems.insert(0, f"{self.requests_abandoned} request(s) abandoned")
         return problems

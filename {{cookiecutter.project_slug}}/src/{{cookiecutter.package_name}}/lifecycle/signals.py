@@ -8,9 +8,13 @@ import threading
 from collections.abc import Callable
 from multiprocessing import parent_process
 from types import FrameType
+from typing import Any
 
 STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGQUIT)
 PARENT_VARIABLE = "SERVER_PID"
+
+
+Handler = Callable[[int, FrameType | None], Any] | int | None  # what signal.getsignal() returns
 
 
 class ChainedSignals:
@@ -23,7 +27,7 @@ class ChainedSignals:
 
     def __init__(self, heard: Callable[[int], None]) -> None:
         self._heard = heard
-        self._previous: dict[int, Callable[[int, FrameType | None], object]] = {}
+        self._previous: dict[int, Handler] = {}
         self._passing_on: int | None = None
         self.installed = False
 
@@ -36,11 +40,18 @@ class ChainedSignals:
         if threading.current_thread() is not threading.main_thread():
             return
         for signum in STOP_SIGNALS:
-            previous = signal.getsignal(signum)
-            if callable(previous):
-                self._previous[signum] = previous
+            self._previous[signum] = signal.getsignal(signum)
             signal.signal(signum, self._handle)
         self.installed = True
+
+    def restore(self) -> None:
+        """Put the handlers back that were there, unless somebody has replaced ours."""
+        if not self.installed or threading.current_thread() is not threading.main_thread():
+            return
+        for signum, previous in self._previous.items():
+            if signal.getsignal(signum) == self._handle and previous is not None:
+                signal.signal(signum, previous)
+        self.installed = False
 
     def overwritten(self) -> list[str]:
         """The names of the signals whose handler somebody has replaced since."""
@@ -55,7 +66,7 @@ class ChainedSignals:
         Returns whether there is one. The interrupted system call is what wakes the server up, so
         the signal goes to the main thread, and not to just any thread of the process.
         """
-        if signum not in self._previous:
+        if not callable(self._previous.get(signum)):
             return False
         self._passing_on = signum
         main = threading.main_thread().ident
@@ -69,7 +80,9 @@ class ChainedSignals:
             self._heard(signum)
         else:
             self._passing_on = None
-            self._previous[passing_on](passing_on, frame)
+            previous = self._previous[passing_on]
+            assert callable(previous)  # or pass_on() would not have begun
+            previous(passing_on, frame)
 
 
 def server_pid() -> int:

@@ -14,7 +14,7 @@ import time
 from collections.abc import Callable
 
 from .budget import Budget
-from .hooks import Hooks, Resource, StartError
+from .hooks import Hooks, Resource
 from .inflight import InFlight
 from .moment import Moment
 from .report import Report, end_process, stacks
@@ -72,14 +72,15 @@ class Lifecycle:
         self._signals = ChainedSignals(self._inbox.put)
         self._server_signal: int = signal.SIGINT
         self._started = Moment()
-        self._start_error: StartError | None = None
+        self._start_error: Exception | None = None
         self._thread: threading.Thread | None = None
 
-        self._parent_pid = 0
+        self._server_pid = 0
         self._urgency = Urgency.NONE
         self._first_signal = 0
         self._last_signal_at = 0.0
         self._forced_at = math.inf
+        self._drain_began_at = 0.0
         self._requested_by: str | None = None
         self._lock = threading.Lock()
         self._server_gone = False
@@ -170,18 +171,20 @@ class Lifecycle:
         """
         if self._server_left():
             self.stopped.wait()
+            self._give_signals_back()
 
     async def stop_async(self) -> None:
         """As :meth:`stop`, from the event loop."""
         if self._server_left():
             await self.stopped.reached()
+            self._give_signals_back()
 
     # The supervisor's side
 
     def _launch(self, loop: asyncio.AbstractEventLoop | None, server_signal: int) -> None:
         if self._thread is not None:
             raise RuntimeError("this lifecycle has been started before")
-        self._parent_pid = os.getppid()
+        self._server_pid = server_pid()
         self._hooks.loop = loop
         self._server_signal = server_signal
         self._thread = threading.Thread(target=self._supervise, name="supervisor", daemon=True)
@@ -199,6 +202,11 @@ class Lifecycle:
         self._server_gone = True
         self._wake()
         return self._thread is not None
+
+    def _give_signals_back(self) -> None:
+        """To a process that goes on: after a signal it ends, and more of them change nothing."""
+        if not self._first_signal:
+            self._signals.restore()
 
     def _wake(self) -> None:
         self._inbox.put(None)
@@ -265,14 +273,18 @@ class Lifecycle:
     def _is_echo(self, signum: int, burst: bool) -> bool:
         if signum == signal.SIGINT:
             return False
-        # Ctrl-C reaches the whole process group, and then the parent tells its children once more.
-        return self._first_signal == signal.SIGINT or (burst and signum == self._first_signal)
+        if self._first_signal == signal.SIGINT:
+            # Ctrl-C reaches the whole process group, and then the parent tells its children again.
+            return True
+        # gunicorn repeats it each second to a worker that is one too many.
+        from_parent = signum == signal.SIGTERM and self._server_pid != os.getpid()
+        return signum == self._first_signal and (burst or from_parent)
 
     def _supervise(self) -> None:
         try:
             self._hooks.start()
-        except StartError as error:
-            self._hooks.stop(lambda: self.budget.cleanup)
+        except Exception as error:  # whoever waits for the start must hear of any
+            self._hooks.stop(self._seconds_of(self.budget.cleanup))
             self._start_error = error
             self.stopped.set()
             return
@@ -320,7 +332,7 @@ class Lifecycle:
     def _reason(self) -> str:
         if self._requested_by is not None:
             return "shutdown endpoint"
-        if os.getppid() != self._parent_pid:
+        if self._server_pid not in (os.getpid(), os.getppid()):
             return "parent process died"
         return signal.Signals(self._first_signal).name if self._first_signal else "server stopped"
 
@@ -328,32 +340,39 @@ class Lifecycle:
         """Say that we go, and serve on: load balancers need a while to notice."""
         self._enter(State.DRAINING)
         self.drain_begun.set()
+        self._drain_began_at = time.monotonic()
         if self._urgency is Urgency.DRAIN:
             logger.info("draining", extra={"seconds": self.budget.drain})
             self._wait(
                 self.budget.drain, lambda: self._urgency > Urgency.DRAIN or self._server_gone
             )
-        self._wait(LEAVE_TAKING_SECONDS, lambda: self._forced or not self.websockets.count)
 
     def _finish_requests(self) -> None:
         """Have the server stop, which lets it finish what is in flight, and wait for that."""
+        remaining = self._seconds_of(self.budget.requests)
+        self._take_leave(min(LEAVE_TAKING_SECONDS, self.budget.requests))
         if not (self._server_gone or self._signals.pass_on(self._server_signal)):
             self._server_gone = self._serverless = True
 
         def finished() -> bool:
             return self._forced or (self._server_gone and not self.requests.count)
 
-        self._wait(self.budget.requests, finished)
+        self._wait(remaining(), finished)
+
+    def _take_leave(self, seconds: float) -> None:
+        """Wait for WebSocket clients to answer the close, sent when the drain began."""
+        since = time.monotonic() - self._drain_began_at
+        self._wait(seconds - since, lambda: self._forced or not self.websockets.count)
 
     def _clean_up(self, report: Report) -> None:
         self._enter(State.STOPPING)
         self.cleanup_begun.set()
-        deadline = time.monotonic() + self.budget.cleanup
+        report.hooks = self._hooks.stop(self._seconds_of(self.budget.cleanup))
 
-        def remaining() -> float:
-            return min(deadline, self._forced_at + FORCED_CLEANUP_SECONDS) - time.monotonic()
-
-        report.hooks = self._hooks.stop(remaining)
+    def _seconds_of(self, phase: float) -> Callable[[], float]:
+        """How many seconds are left of a phase that begins now, and of a stop that is forced."""
+        deadline = time.monotonic() + phase
+        return lambda: min(deadline, self._forced_at + FORCED_CLEANUP_SECONDS) - time.monotonic()
 
     def _log(self, report: Report) -> None:
         level = logging.ERROR if report.exit_code else logging.INFO
