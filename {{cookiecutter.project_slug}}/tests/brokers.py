@@ -21,6 +21,7 @@ from .conftest import BUDGET
 from .services import RabbitMq, Redis, Service
 
 BROKERS = ("redis", "rabbitmq")
+RABBITMQ_ALONE = "rabbitmq alone"  # without a Redis for the records
 
 
 class Work(Protocol):
@@ -83,8 +84,9 @@ def rabbitmq_url(request: pytest.FixtureRequest) -> str:
 def broker(request: pytest.FixtureRequest, redis_url: str, monkeypatch: pytest.MonkeyPatch) -> str:
     """Each of the brokers in turn."""
     name: str = request.param
-    if name == "rabbitmq":
+    if name != "redis":
         monkeypatch.setenv("BROKER_URL", request.getfixturevalue("rabbitmq_url"))
+    if name == "rabbitmq":
         monkeypatch.setenv("TASK_RECORDS_URL", redis_url)
     return name
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import select
 import signal
 import subprocess
 import sys
@@ -25,7 +26,7 @@ from {{ cookiecutter.package_name }}.celery_queue import CeleryTaskQueue
 from {{ cookiecutter.package_name }}.celery_worker import worker_budget
 from {{ cookiecutter.package_name }}.lifecycle import Budget
 from {{ cookiecutter.package_name }}.settings import Settings, load_settings
-from {{ cookiecutter.package_name }}.task_records import TaskRecords
+from {{ cookiecutter.package_name }}.task_records import TaskRecords, create_records
 from {{ cookiecutter.package_name }}.tasks import (
     MAX_ATTEMPTS,
     MAX_PAYLOAD_BYTES,
@@ -34,7 +35,7 @@ from {{ cookiecutter.package_name }}.tasks import (
 )
 
 from .barrier import Barrier
-from .brokers import Work
+from .brokers import BROKERS, RABBITMQ_ALONE, Work
 from .celery_worker import WorkerProcess
 from .conftest import BUDGET, Serve
 from .servers import PROJECT, ServerProcess
@@ -117,6 +118,19 @@ def test_a_task_that_fails_is_tried_again_until_it_has_failed_for_good(
     assert Counter(attempts) == dict.fromkeys([1, 2, 3, 4, 5], 2)  # each begins, and fails
 
 
+@pytest.mark.parametrize("broker", [RABBITMQ_ALONE], indirect=True)
+def test_without_records_only_the_log_tells(serve: Serve, work: Work, broker: str) -> None:
+    server, worker = serve("gunicorn"), work()
+    failing, succeeding = submit(server, fail=True), submit(server)
+    assert server.get("/readyz").status_code == 200
+    answer = server.get(f"/tasks/{succeeding}")
+    assert answer.status_code == 503
+    assert answer.json()["detail"] == "tasks are not recorded, since TASK_RECORDS_URL is not set"
+    worker.wait_until(lambda: traced("failed", worker)[failing] == MAX_ATTEMPTS, 20, "the attempts")
+    assert worker.stop() == 0
+    assert traced("begun", worker) == {failing: MAX_ATTEMPTS, succeeding: 1}
+
+
 def test_payloads_are_not_logged(serve: Serve, work: Work, broker: str) -> None:
     server, worker = serve("gunicorn"), work(LOG_LEVEL="debug")
     wait_for_status(server, submit(server, password="correct horse"), "done")
@@ -137,14 +151,14 @@ def test_a_payload_that_is_too_large_is_refused(settings: Settings) -> None:
 @pytest.fixture
 def records(settings: Settings) -> TaskRecords:
     """The records of tasks."""
-    return TaskRecords(settings.records_url)
+    return create_records(settings.records_url)
 
 
 def work_on_again(task_id: str, records: TaskRecords, monkeypatch: pytest.MonkeyPatch) -> bool:
     """Deliver a task; return whether its work was done."""
     handled: list[Task] = []
     monkeypatch.setattr(tasks, "handle_task", handled.append)
-    work_on(task_id, {}, records, send_again=lambda pause: None)
+    work_on(task_id, 1, {}, records, send_again=lambda pause: None)
     return bool(handled)
 
 
@@ -161,7 +175,7 @@ def test_a_task_that_kills_its_worker_each_time_fails(
 ) -> None:
     records.add("some-task")
     for _ in range(MAX_ATTEMPTS):
-        records.begin("some-task")  # and the worker dies
+        records.begin("some-task", sent=1)  # and the worker dies
     assert not work_on_again("some-task", records, monkeypatch)
     task = records.get("some-task")
     assert task is not None
@@ -223,11 +237,6 @@ EITHER = "redis://host:6379/0 or amqp://user:password@host:5672/"
         (
             {"BROKER_URL": "redis://user:secret@host:port/0"},
             f"wrong setting: BROKER_URL: must look like {EITHER}",
-        ),
-        (
-            {"BROKER_URL": "amqp://user:secret@host//"},
-            "wrong setting: TASK_RECORDS_URL: "
-            "must be set, since RabbitMQ keeps no records: redis://host:6379/0",
         ),
         (
             {"TASK_RECORDS_URL": "amqp://user:secret@host//"},
@@ -385,10 +394,15 @@ def test_a_worker_that_is_silent_for_long_is_not_well(tmp_path: Path) -> None:
 # What was accepted is done
 
 
+def children_of(worker: WorkerProcess) -> list[int]:
+    """The processes that do the tasks."""
+    children = Path(f"/proc/{worker.pid}/task/{worker.pid}/children").read_text("ascii")
+    return [int(pid) for pid in children.split()]
+
+
 def kill_children(worker: WorkerProcess) -> None:
     """Kill the processes that do the tasks."""
-    children = Path(f"/proc/{worker.pid}/task/{worker.pid}/children").read_text("ascii")
-    for pid in map(int, children.split()):
+    for pid in children_of(worker):
         os.kill(pid, signal.SIGKILL)
 
 
@@ -400,6 +414,7 @@ ENDS: dict[str, Callable[[WorkerProcess], None]] = {
 
 
 @pytest.mark.shutdown
+@pytest.mark.parametrize("broker", [*BROKERS, RABBITMQ_ALONE], indirect=True)
 @pytest.mark.parametrize("end", ENDS)
 def test_every_accepted_task_is_done(serve: Serve, work: Work, broker: str, end: str) -> None:
     soon = {"SHUTDOWN_GRACE_SECONDS": "9"}  # a claim outlasts the grace period
@@ -419,6 +434,7 @@ def test_every_accepted_task_is_done(serve: Serve, work: Work, broker: str, end:
 
 
 @pytest.mark.shutdown
+@pytest.mark.parametrize("broker", [*BROKERS, RABBITMQ_ALONE], indirect=True)
 @pytest.mark.parametrize("signum", [signal.SIGTERM, signal.SIGKILL])
 def test_what_a_server_has_accepted_is_done_after_its_end(
     serve: Serve, work: Work, broker: str, signum: signal.Signals
@@ -444,6 +460,23 @@ def test_what_a_server_has_accepted_is_done_after_its_end(
     worker = work()
     worker.wait_until(lambda: accepted <= traced("ended", worker).keys(), 20, "all tasks")
     assert max(traced("begun", worker).values()) == 1
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux can end a child with its parent")
+@pytest.mark.shutdown
+def test_the_processes_of_a_killed_worker_end_with_it(
+    serve: Serve, work: Work, barrier: Barrier
+) -> None:
+    server, worker = serve("gunicorn"), work(WORKER_CONCURRENCY="2")
+    submit(server, port=barrier.port)
+    barrier.wait_for_arrivals()
+    children = [os.pidfd_open(pid) for pid in children_of(worker)]
+    assert len(children) == 2
+    worker.signal(signal.SIGKILL)
+    for child in children:
+        ended, _, _ = select.select([child], [], [], 5)
+        assert ended, "one goes on with its task, which the broker gives to others, too"
+        os.close(child)
 
 
 # Brokers that go down

@@ -7,7 +7,7 @@ import os
 import signal
 import time
 from collections.abc import Callable, Iterator
-from concurrent.futures import Future
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -21,7 +21,7 @@ from .barrier import Barrier
 from .commands import BARE, SERVERS
 from .conftest import InBackground, Serve
 from .databases import PostgreSQL
-from .migrating import create_tables, keys_in
+from .migrating import alembic, create_tables, keys_in
 from .servers import ServerProcess
 from .writers import Writers
 
@@ -220,3 +220,11 @@ def test_without_it_no_server_starts(name: str) -> None:
     assert "DATABASE_URL, 127.0.0.1:1/name: connection failed" in server.log
     assert "Traceback" not in server.log
     assert "s3cr3t" not in server.log
+
+
+def test_replicas_may_migrate_at_the_same_time(empty_database: str) -> None:
+    with ThreadPoolExecutor(4) as replicas:
+        all_done = list(
+            replicas.map(lambda _: alembic("upgrade", "head", url=empty_database), range(4))
+        )
+    assert [done.returncode for done in all_done] == [0] * 4, [done.stderr for done in all_done]

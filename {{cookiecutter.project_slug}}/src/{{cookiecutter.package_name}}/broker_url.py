@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Annotated
 from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, Field, SecretStr, ValidationInfo
+from pydantic import AfterValidator, SecretStr
 
 REDIS = ("redis", "rediss")
 RABBITMQ = ("amqp", "amqps")
@@ -28,16 +28,11 @@ def _check_broker(url: SecretStr) -> SecretStr:
     return url
 
 
-def _check_records(url: SecretStr | None, info: ValidationInfo) -> SecretStr | None:
-    broker = info.data.get("broker_url")  # None if it was wrong
-    if url is None and broker is not None and not is_url_of(REDIS, broker):
-        raise ValueError(f"must be set, since RabbitMQ keeps no records: {REDIS_EXAMPLE}")
-    if url is not None and not is_url_of(REDIS, url):
+def _check_records(url: SecretStr) -> SecretStr:
+    if not is_url_of(REDIS, url):
         raise ValueError(f"must look like {REDIS_EXAMPLE}")
     return url
 
 
 BrokerUrl = Annotated[SecretStr, AfterValidator(_check_broker)]
-RecordsUrl = Annotated[
-    SecretStr | None, Field(validate_default=True), AfterValidator(_check_records)
-]
+RecordsUrl = Annotated[SecretStr, AfterValidator(_check_records)]

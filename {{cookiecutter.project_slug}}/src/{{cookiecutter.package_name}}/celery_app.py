@@ -15,7 +15,7 @@ from redis.exceptions import RedisError
 from . import tasks
 from .broker_url import REDIS, is_url_of
 from .settings import Settings
-from .task_records import ANSWER_SECONDS, TaskRecords
+from .task_records import ANSWER_SECONDS, TaskRecords, create_records
 from .tasks import MAX_ATTEMPTS, QueueUnavailableError, Task, retry_pause
 
 logger = logging.getLogger(__name__)
@@ -40,17 +40,20 @@ def create_celery(settings: Settings) -> Celery:
     """Make the Celery application, without any connection."""
     celery = Celery(__package__, set_as_current=False)
     celery.conf.update(configuration(settings))
-    records = TaskRecords(settings.records_url, WORKER_RETRIES)
+    records = create_records(settings.records_url, WORKER_RETRIES)
 
     @celery.task(name=TASK, bind=True, shared=False)  # type: ignore[untyped-decorator]  # Celery is not typed
     def work(message: Any, payload: Mapping[str, Any]) -> None:
         task_id: str = message.request.id
+        sent: int = message.request.retries + 1
 
         def send_again(pause: float) -> None:
-            message.apply_async((payload,), argsrepr=HIDDEN, task_id=task_id, countdown=pause)
+            message.apply_async(
+                (payload,), argsrepr=HIDDEN, task_id=task_id, countdown=pause, retries=sent
+            )
 
         try:
-            work_on(task_id, payload, records, send_again)
+            work_on(task_id, sent, payload, records, send_again)
         except (QueueUnavailableError, *UNAVAILABLE) as error:
             logger.error("task handed back", extra={"task": task_id, "error": str(error)})
             raise Reject(str(error), requeue=True) from None
@@ -60,6 +63,7 @@ def create_celery(settings: Settings) -> Celery:
 
 def work_on(
     task_id: str,
+    sent: int,
     payload: Mapping[str, Any],
     records: TaskRecords,
     send_again: Callable[[float], None],
@@ -68,11 +72,12 @@ def work_on(
 
     Args:
         task_id: whose.
+        sent: how often it was sent, this time included.
         payload: what it was submitted with.
         records: where to note that.
         send_again: sends the message anew, to be delivered after so many seconds.
     """
-    attempt = records.begin(task_id)
+    attempt = records.begin(task_id, sent)
     if attempt is None:
         return
     if attempt > MAX_ATTEMPTS:  # the others have not come to the end, or there would be no message

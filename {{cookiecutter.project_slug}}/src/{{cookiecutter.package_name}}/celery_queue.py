@@ -14,7 +14,7 @@ import kombu.pools
 
 from .celery_app import HIDDEN, QUEUE, TASK, UNAVAILABLE, create_celery
 from .settings import Settings
-from .task_records import ANSWER_SECONDS, TaskRecords
+from .task_records import ANSWER_SECONDS, create_records
 from .tasks import QueueUnavailableError, Task, encode_payload
 
 logger = logging.getLogger(__name__)
@@ -29,7 +29,7 @@ class CeleryTaskQueue:
 
     def __init__(self, settings: Settings) -> None:
         self._celery = create_celery(settings)
-        self._records = TaskRecords(settings.records_url)
+        self._records = create_records(settings.records_url)
         self._threads = ThreadPoolExecutor(THREADS, "submit")
         self._refuse_until = 0.0
 

@@ -24,7 +24,7 @@ from . import logs
 from .celery_app import create_celery
 from .lifecycle import Budget, Hook, Lifecycle, StartError
 from .settings import Settings, load_settings
-from .task_records import TaskRecords
+from .task_records import TaskRecords, create_records
 from .tasks import QueueUnavailableError
 from .worker_health import HEARTBEAT_SECONDS
 
@@ -60,7 +60,7 @@ def main() -> None:
     signals.worker_process_init.connect(_die_with_parent, weak=False)
     celery = create_celery(settings)
     lifecycle = create_lifecycle(settings)
-    leaving = Leaving(TaskRecords(settings.records_url))
+    leaving = Leaving(create_records(settings.records_url))
     lifecycle.append(Hook("tasks", stop=leaving.hand_back, timeout=lifecycle.budget.cleanup))
     add_steps(celery, lifecycle, leaving, settings.worker_heartbeat_file)
     worker = Worker(

@@ -21,7 +21,7 @@ from pydantic import Field, ValidationError, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 #% if cookiecutter.background == "celery"
-from .broker_url import BrokerUrl, RecordsUrl
+from .broker_url import REDIS, BrokerUrl, RecordsUrl, is_url_of
 #% endif
 #% if cookiecutter.database != "none"
 from .database.url import DatabaseUrl
@@ -54,7 +54,7 @@ class Settings(BaseSettings):
 #% endif
 #% if cookiecutter.background == "celery"
     broker_url: BrokerUrl = SecretStr("redis://localhost:6379/0")
-    task_records_url: RecordsUrl = None
+    task_records_url: RecordsUrl | None = None
     worker_concurrency: int = Field(default=2, ge=1, le=1024)
     worker_heartbeat_file: Path = Path(tempfile.gettempdir(), f"{__package__}-worker.heartbeat")
 #% endif
@@ -80,9 +80,11 @@ class Settings(BaseSettings):
 
 #% if cookiecutter.background == "celery"
     @property
-    def records_url(self) -> str:
-        """The Redis that has the records of tasks."""
-        return (self.task_records_url or self.broker_url).get_secret_value()
+    def records_url(self) -> SecretStr | None:
+        """The Redis that has the records of tasks, or None if there is none."""
+        if self.task_records_url is None and is_url_of(REDIS, self.broker_url):
+            return self.broker_url
+        return self.task_records_url
 
 #% endif
     @model_validator(mode="after")

@@ -1,4 +1,4 @@
-"""What has become of each task: records in Redis, which the service and its workers share."""
+"""What has become of each task, as the service and its workers note it for each other."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
+from pydantic import SecretStr
 from redis import Redis
 from redis.backoff import ExponentialBackoff
 from redis.exceptions import ConnectionError, RedisError
@@ -29,15 +30,51 @@ FINISHED = ("done", "failed")
 
 
 class TaskRecords:
-    """One record for each task. All methods raise QueueUnavailableError if Redis does not answer.
+    """One record for each task. Methods raise QueueUnavailableError if there is no answer.
 
-    Args:
-        url: of the Redis.
-        retries: how often to try again if there is no connection. Once at the least: connections
-            that have been idle since before a restart of Redis are broken.
+    This class keeps none, for RabbitMQ alone cannot be asked for one task: only the log tells.
     """
 
-    def __init__(self, url: str, retries: int = 1) -> None:
+    def ping(self) -> None:
+        """Return if the others could be called."""
+
+    def add(self, task_id: str) -> None:
+        """Note that a task has been accepted."""
+
+    def discard(self, task_id: str) -> None:
+        """Forget a task."""
+
+    def get(self, task_id: str) -> Task | None:
+        """The task, without its payload, or None if it is not known (any more)."""
+        raise QueueUnavailableError("tasks are not recorded, since TASK_RECORDS_URL is not set")
+
+    def begin(self, task_id: str, sent: int) -> int | None:
+        """Note that a task is at work.
+
+        Args:
+            task_id: whose.
+            sent: how often it was sent, the first time included. It may have come more often,
+                from workers that died.
+
+        Returns:
+            Which attempt this is, or None if the task is finished.
+        """
+        return sent
+
+    def finish(self, task_id: str, error: str | None = None) -> None:
+        """Note that a task is done, or has failed for good."""
+
+    def retry_later(self, task_id: str, error: str) -> None:
+        """Note that a task waits to be tried again."""
+
+    def hand_back(self, task_id: str) -> None:
+        """Note that a task was interrupted by a stop, which is not an attempt that failed."""
+
+
+class RedisRecords(TaskRecords):
+    """Records in Redis."""
+
+    def __init__(self, url: str, retries: int) -> None:
         self._redis: Any = Redis.from_url(
             url,
             decode_responses=True,
@@ -47,21 +84,17 @@ class TaskRecords:
         )
 
     def ping(self) -> None:
-        """Return if Redis answers."""
         with _unavailable():
             self._redis.ping()
 
     def add(self, task_id: str) -> None:
-        """Note that a task has been accepted."""
         self._write(task_id, {"status": "queued", "attempts": 0}, KEEP_OPEN_SECONDS)
 
     def discard(self, task_id: str) -> None:
-        """Forget a task."""
         with _unavailable():
             self._redis.delete(_key(task_id))
 
     def get(self, task_id: str) -> Task | None:
-        """The task, without its payload, or None if it is not known (any more)."""
         with _unavailable():
             record = self._redis.hgetall(_key(task_id))
         if not record:
@@ -70,8 +103,7 @@ class TaskRecords:
             task_id, {}, record["status"], int(record["attempts"]), record.get("error") or None
         )
 
-    def begin(self, task_id: str) -> int | None:
-        """Note that a task is at work; return which attempt that is, or None if it is finished."""
+    def begin(self, task_id: str, sent: int) -> int | None:
         key = _key(task_id)
         with _unavailable(), self._redis.pipeline() as pipe:
             if self._redis.hget(key, "status") in FINISHED:
@@ -83,16 +115,13 @@ class TaskRecords:
         return attempts
 
     def finish(self, task_id: str, error: str | None = None) -> None:
-        """Note that a task is done, or has failed for good."""
         status = "done" if error is None else "failed"
         self._write(task_id, {"status": status, "error": error or ""}, KEEP_SECONDS)
 
     def retry_later(self, task_id: str, error: str) -> None:
-        """Note that a task waits to be tried again."""
         self._write(task_id, {"status": "queued", "error": error}, KEEP_OPEN_SECONDS)
 
     def hand_back(self, task_id: str) -> None:
-        """Note that a task was interrupted by a stop, which is not an attempt that failed."""
         with _unavailable():
             self._redis.eval(HAND_BACK, 1, _key(task_id))
 
@@ -101,6 +130,17 @@ class TaskRecords:
             pipe.hset(_key(task_id), mapping=fields)
             pipe.expire(_key(task_id), seconds)
             pipe.execute()
+
+
+def create_records(url: SecretStr | None, retries: int = 1) -> TaskRecords:
+    """Make the records, without any connection.
+
+    Args:
+        url: of their Redis, or None if there is none.
+        retries: how often to try again if there is no connection. Once at the least: connections
+            that have been idle since before a restart of Redis are broken.
+    """
+    return TaskRecords() if url is None else RedisRecords(url.get_secret_value(), retries)
 
 
 def _key(task_id: str) -> str:

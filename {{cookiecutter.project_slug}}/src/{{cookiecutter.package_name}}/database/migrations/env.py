@@ -27,6 +27,8 @@ def migrate() -> None:
             connection.commit()
         context.configure(connection, target_metadata=Base.metadata, render_as_batch=sqlite)
         with context.begin_transaction():
+            if not sqlite:  # replicas that migrate at the same time do so one after the other
+                connection.exec_driver_sql("SELECT pg_advisory_xact_lock(hashtext('alembic'))")
             context.run_migrations()
 
 
