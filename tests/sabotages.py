@@ -90,8 +90,8 @@ DRAIN = [
     Sabotage(
         "streams do not see the drain",
         f"{PACKAGE}/web/streams.py",
-        "asyncio.ensure_future(lifecycle.drain_begun.reached())",
-        "asyncio.ensure_future(asyncio.Event().wait())",
+        "await lifecycle.drain_begun.reached()",
+        "await asyncio.Event().wait()",
         "tests/test_drain.py::test_an_endless_stream_ends_with_the_drain",
         FASTAPI,
     ),

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
+from contextvars import ContextVar
+from typing import Any
 
 import pytest
 
@@ -95,5 +97,30 @@ def test_its_source_is_closed_when_the_client_goes() -> None:
             await waiting
         assert source.closed
         assert not lifecycle.drain_begun._wakers
+
+    asyncio.run(watch())
+
+
+def test_its_source_runs_where_the_stream_is_read() -> None:
+    variable = ContextVar[str]("variable")
+
+    async def source() -> AsyncIterator[asyncio.Task[Any] | None]:
+        token = variable.set("set by the source")
+        async with asyncio.timeout(5):
+            yield asyncio.current_task()
+            yield asyncio.current_task()
+        variable.reset(token)  # raises in the context of another task
+
+    async def read() -> None:
+        stream = until_drain(Lifecycle(), source())
+        assert [task async for task in stream] == [asyncio.current_task()] * 2
+
+    asyncio.run(read())
+
+
+def test_a_timeout_of_its_source_is_not_taken_for_the_drain() -> None:
+    async def watch() -> None:
+        with pytest.raises(TimeoutError):
+            await collect(until_drain(Lifecycle(), Source(0, TimeoutError())()))
 
     asyncio.run(watch())

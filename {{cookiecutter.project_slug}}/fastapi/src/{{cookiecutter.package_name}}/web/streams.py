@@ -19,24 +19,29 @@ async def until_drain(lifecycle: Lifecycle, source: AsyncIterable[Item]) -> Asyn
         return StreamingResponse(until_drain(lifecycle, events()), media_type="text/event-stream")
     """
     iterator = aiter(source)
-    drained = asyncio.ensure_future(lifecycle.drain_begun.reached())
-    upcoming: asyncio.Future[Item] | None = None
+    waiting: asyncio.Timeout | None = None
+
+    async def interrupt() -> None:
+        await lifecycle.drain_begun.reached()
+        if waiting is not None:
+            waiting.reschedule(0)
+
+    interruption = asyncio.create_task(interrupt())
     try:
-        while True:
-            upcoming = asyncio.ensure_future(anext(iterator))
-            await asyncio.wait({upcoming, drained}, return_when=asyncio.FIRST_COMPLETED)
-            if not upcoming.done():
-                return
+        while not lifecycle.draining:
             try:
-                item = upcoming.result()
+                # In this very task: sources may have context variables, or task groups.
+                async with asyncio.timeout(None) as waiting:
+                    item = await anext(iterator)
             except StopAsyncIteration:
                 return
-            yield item
-            if drained.done():
+            except TimeoutError:
+                if waiting is None or not waiting.expired():
+                    raise
                 return
+            waiting = None
+            yield item
     finally:
-        drained.cancel()
-        if upcoming is not None and upcoming.cancel():
-            await asyncio.gather(upcoming, return_exceptions=True)
+        interruption.cancel()
         if close := getattr(iterator, "aclose", None):
             await close()
