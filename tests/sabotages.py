@@ -1278,6 +1278,30 @@ DATABASE = [
         "tests/test_health.py::test_what_hangs_does_not_hold_up_the_answer",
         FLASK,
     ),
+    Sabotage(
+        "a check that is cancelled breaks readiness",
+        f"{PACKAGE}/web/health.py",
+        "except (Exception, asyncio.CancelledError) as error:",
+        "except Exception as error:",
+        "tests/test_checks.py::test_a_check_that_breaks_the_rules_has_failed",
+        FASTAPI,
+    ),
+    Sabotage(
+        "a stream's source runs in many tasks",
+        f"{PACKAGE}/web/streams.py",
+        "item = await anext(iterator)",
+        "item = await asyncio.ensure_future(anext(iterator))",
+        "tests/test_streams.py::test_its_source_runs_where_the_stream_is_read",
+        FASTAPI,
+    ),
+    Sabotage(
+        "a stream's source that times out is taken for the drain",
+        f"{PACKAGE}/web/streams.py",
+        "if waiting is None or not waiting.expired():",
+        "if waiting is None:",
+        "tests/test_streams.py::test_a_timeout_of_its_source_is_not_taken_for_the_drain",
+        FASTAPI,
+    ),
 ]
 
 CELERY = [

@@ -108,6 +108,7 @@ tests/test_background_thread.py                            x  x  x  x  x  x  x  
 tests/test_budget.py                                       x  x  x  x  x  x  x  x
 tests/test_celery.py                                       -  -  -  -  -  -  x  x
 tests/test_chained_signals.py                              x  x  x  x  x  x  x  x
+tests/test_checks.py                                       x  x  -  -  x  -  x  -
 tests/test_connections.py                                  x  x  x  x  x  x  x  x
 tests/test_database_url.py                                 -  -  -  -  x  x  -  -
 tests/test_drain.py                                        x  x  x  x  x  x  x  x

@@ -39,7 +39,7 @@ async def readyz(request: Request, lifecycle: LifecycleDep, response: Response) 
 
 async def _failing(checks: Mapping[str, Check]) -> str | None:
     """Who does not answer, or None. Why is for the log: it may name hosts."""
-    tasks = {name: asyncio.ensure_future(check()) for name, check in checks.items()}
+    tasks = {name: asyncio.create_task(_problem(check)) for name, check in checks.items()}
     if not tasks:
         return None
     await asyncio.wait(tasks.values(), timeout=CHECK_SECONDS)
@@ -47,17 +47,18 @@ async def _failing(checks: Mapping[str, Check]) -> str | None:
     for name, task in tasks.items():
         if not task.done():
             task.cancel()  # but do not wait for it: that can take long, too
-            task.add_done_callback(_forget)
-            problem = f"not done after {CHECK_SECONDS:g} s"
-        elif error := task.exception():
-            problem = f"{type(error).__name__}: {error}"
+            problem: str | None = f"not done after {CHECK_SECONDS:g} s"
         else:
-            continue
-        logger.warning("not ready", extra={"check": name, "problem": problem})
-        failing.append(name)
+            problem = task.result()
+        if problem is not None:
+            logger.warning("not ready", extra={"check": name, "problem": problem})
+            failing.append(name)
     return f"no answer: {', '.join(failing)}" if failing else None
 
 
-def _forget(task: asyncio.Future[object]) -> None:
-    if not task.cancelled():
-        task.exception()  # or asyncio would log that nobody has looked at it
+async def _problem(check: Check) -> str | None:
+    try:
+        await check()
+    except (Exception, asyncio.CancelledError) as error:  # what it waits for may be cancelled
+        return f"{type(error).__name__}: {error}"
+    return None
