@@ -100,6 +100,7 @@ tests/faults.py                                            x  x  x  x  x  x  x  
 tests/load.py                                              x  x  x  x  x  x  x  x
 tests/migrating.py                                         -  -  -  -  x  x  -  -
 tests/observer/sitecustomize.py                            x  x  x  x  x  x  x  x
+tests/other_apps.py                                        x  x  -  -  x  -  x  -
 tests/probe.py                                             x  x  x  x  x  x  x  x
 tests/server_thread.py                                     x  x  x  x  x  x  x  x
 tests/servers.py                                           x  x  x  x  x  x  x  x
@@ -115,6 +116,7 @@ tests/test_drain.py                                        x  x  x  x  x  x  x  
 tests/test_drill.py                                        x  x  x  x  x  x  x  x
 tests/test_faults.py                                       x  x  x  x  x  x  x  x
 tests/test_health.py                                       x  x  x  x  x  x  x  x
+tests/test_heartbeat.py                                    x  x  -  -  x  -  x  -
 tests/test_hooks.py                                        x  x  x  x  x  x  x  x
 tests/test_imports.py                                      x  x  x  x  x  x  x  x
 tests/test_inflight.py                                     x  x  x  x  x  x  x  x
@@ -125,7 +127,7 @@ tests/test_load.py                                         x  x  x  x  x  x  x  
 tests/test_migrations.py                                   -  -  -  -  x  x  -  -
 tests/test_moment.py                                       x  x  x  x  x  x  x  x
 tests/test_notes.py                                        -  -  -  -  x  x  -  -
-tests/test_other_apps.py                                   -  -  x  x  -  x  -  x
+tests/test_other_apps.py                                   x  x  x  x  x  x  x  x
 tests/test_postgresql.py                                   -  -  -  -  -  x  -  -
 tests/test_recycling.py                                    x  x  -  -  x  -  x  -
 tests/test_reload.py                                       x  x  x  x  x  x  x  x

@@ -79,6 +79,16 @@ def test_a_budget_that_does_not_fit_is_refused_with_the_sum(name: str) -> None:
     assert "drain 0 + requests 60 + cleanup 2 + margin 5 = 67 s" in line
 
 
+def test_an_application_that_cannot_be_imported_is_told_once() -> None:
+    server = ServerProcess(("gunicorn", "tests.nowhere:app"), env=BUDGET)
+    try:
+        assert server.wait() == 3
+    finally:
+        server.stop()
+    assert "No module named 'tests.nowhere'" in server.log
+    assert server.log.count("Traceback") == 1
+
+
 def test_overwritten_signal_handlers_show_in_readiness(serve: Serve) -> None:
     server = serve("gunicorn", "tests.variants:overwriting_a_handler()")
     assert server.get("/readyz").status_code == 200

@@ -10,19 +10,57 @@ import signal
 import socket
 import sys
 import time
+from functools import partial
 from typing import Any
 
 from gunicorn.arbiter import Arbiter
 from uvicorn import Config, Server
+from uvicorn.lifespan.on import LifespanOn
 from uvicorn_worker import UvicornWorker
 
+from .lifecycle import Hook, Lifecycle
 from .serving import SERVING, finish_worker
 from .settings import load_settings
+from .web.lifespan import running, tracked
 
 worker_class = f"{__name__}.Worker"
 
 # How long open connections hold the exit, in seconds, for a request that is under way already.
 LINGER_SECONDS = 0.2
+# How often the master sees that the event loop works; its `timeout` is one second at the least.
+HEARTBEAT_SECONDS = 0.5
+
+
+class Lifespan(LifespanOn):
+    """uvicorn's side of the lifespan, where an application that starts no lifecycle gets one.
+
+    Args:
+        config: uvicorn's.
+        worker: gunicorn's worker, in which this runs.
+    """
+
+    def __init__(self, config: Config, worker: Worker) -> None:
+        super().__init__(config)
+        self._worker = worker
+        self._stop = super().shutdown
+
+    async def startup(self) -> None:
+        """Start the application, before the first connection is accepted."""
+        await super().startup()
+        if not self.should_exit:
+            self._worker.lifecycle = running[-1] if running else await self._start_lifecycle()
+
+    async def shutdown(self) -> None:
+        """Stop the application, after the last connection."""
+        await self._stop()
+
+    async def _start_lifecycle(self) -> Lifecycle:
+        lifecycle = Lifecycle(load_settings().budget)
+        lifecycle.append(Hook("lifespan", stop=self._stop, timeout=lifecycle.budget.cleanup))
+        self._stop = lifecycle.stop_async
+        self.config.loaded_app = tracked(self.config.loaded_app, lifecycle)
+        await lifecycle.start_async()
+        return lifecycle
 
 
 class LingeringServer(Server):
@@ -46,11 +84,16 @@ class LingeringServer(Server):
         worker = self._worker
         if not worker.alive:  # a signal came before the lifecycle listened
             self.should_exit = True
-        elif not self._recycled and self.server_state.total_requests >= worker.max_requests:
+        elif self.server_state.total_requests >= worker.max_requests:
+            self._recycle()
+        return await super().on_tick(counter)
+
+    def _recycle(self) -> None:
+        worker = self._worker
+        if not (self._recycled or worker.lifecycle.draining):  # a repeat would cut the drain short
             self._recycled = True
             worker.log.info("max_requests reached: stopping as at SIGTERM, to be replaced")
             os.kill(worker.pid, signal.SIGTERM)
-        return await super().on_tick(counter)
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """Stop accepting, linger while connections are open, then stop."""
@@ -65,21 +108,38 @@ class LingeringServer(Server):
 class Worker(UvicornWorker):  # type: ignore[misc]  # gunicorn, its base, is not typed
     """A uvicorn worker that stops in time, and ends by returning rather than by a signal."""
 
+    lifecycle: Lifecycle  # set when the application has started
+
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         # Without it, one open stream keeps uvicorn from ever running the lifespan's end.
         self.config.timeout_graceful_shutdown = math.ceil(load_settings().budget.requests)
+        self.config.callback_notify = None  # uvicorn does so seldom, and no more once it stops
         for name in ("uvicorn.error", "uvicorn.access"):  # the base class has unplugged them
             logging.getLogger(name).propagate = True
 
     async def _serve(self) -> None:
         self.config.app = self.wsgi
         self.config.limit_max_requests = None  # uvicorn stops abruptly then
+        self.config.load()
+        self.config.lifespan_class = partial(Lifespan, worker=self)
         server = LingeringServer(self.config, self)
+        heartbeat = asyncio.create_task(self._show_signs_of_life())
         # Plain sockets: closing gunicorn's own, uvloop makes it log an error in every stop.
         await server.serve(sockets=[each.sock for each in self.sockets])
+        heartbeat.cancel()
         if not server.started:
             sys.exit(Arbiter.WORKER_BOOT_ERROR)
+
+    async def _show_signs_of_life(self) -> None:
+        """Let the master see that the event loop works, from the start to the end of the stop.
+
+        It would kill a worker that is told to stop, but not by the stop of the master itself, in
+        the midst of the last requests.
+        """
+        while True:
+            self.notify()
+            await asyncio.sleep(HEARTBEAT_SECONDS)
 
     def init_signals(self) -> None:
         """As the base class, but handle the stop signals until uvicorn does, and after it has.
@@ -100,5 +160,5 @@ def post_worker_init(worker: Any) -> None:
 
 def worker_exit(server: Any, worker: Any) -> None:
     """End the worker with the lifecycle's exit code."""
-    if lifecycle := getattr(getattr(worker.wsgi, "state", None), "lifecycle", None):
+    if lifecycle := getattr(worker, "lifecycle", None):
         finish_worker(worker, lifecycle)

@@ -13,17 +13,26 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from .. import logs
 from ..lifecycle import AsgiInFlight, Lifecycle
 
+# In this process. gunicorn's worker looks here, since middleware can hide the application from it.
+running: list[Lifecycle] = []
+
 
 @asynccontextmanager
 async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-    """Start everything before the first request, stop everything after the last."""
+    """Start everything before the first request, stop everything after the last.
+
+    An application that mounts this one has to run it in a lifespan of its own, since Starlette does
+    not: ``async with lifespan(app): yield``.
+    """
     logs.configure_if_nobody_has(app.state.settings.log_level)
     lifecycle: Lifecycle = app.state.lifecycle
     await lifecycle.start_async()
+    running.append(lifecycle)
     try:
         yield
     finally:
         await lifecycle.stop_async()
+        running.remove(lifecycle)
 
 
 def track_in_flight(app: FastAPI, lifecycle: Lifecycle) -> None:
@@ -35,16 +44,21 @@ def track_in_flight(app: FastAPI, lifecycle: Lifecycle) -> None:
     build = app.build_middleware_stack
 
     def build_tracked() -> ASGIApp:
-        tracked = AsgiInFlight(
-            _without_traceback(build()),
-            requests=lifecycle.requests,
-            websockets=lifecycle.websockets,
-            draining=lifecycle.drain_begun.is_set,
-            drained=lifecycle.drain_begun.reached,
-        )
-        return cast(ASGIApp, tracked)
+        return tracked(_without_traceback(build()), lifecycle)
 
     app.build_middleware_stack = build_tracked  # type: ignore[method-assign]
+
+
+def tracked(app: ASGIApp, lifecycle: Lifecycle) -> ASGIApp:
+    """Any ASGI application, its requests counted by *lifecycle*."""
+    in_flight = AsgiInFlight(
+        app,
+        requests=lifecycle.requests,
+        websockets=lifecycle.websockets,
+        draining=lifecycle.drain_begun.is_set,
+        drained=lifecycle.drain_begun.reached,
+    )
+    return cast(ASGIApp, in_flight)
 
 
 def _without_traceback(app: ASGIApp) -> ASGIApp:
