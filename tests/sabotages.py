@@ -719,8 +719,8 @@ SIGNALS = [
     Sabotage(
         "workers do not notice that their master was killed",
         f"{PACKAGE}/serving.py",
-        "ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)",
-        "pass",
+        "    signal_at_death_of(worker.ppid, signal.SIGTERM)\n",
+        "",
         "tests/test_workers.py::test_workers_stop_clean_when_their_master_is_killed",
         FASTAPI,
     ),

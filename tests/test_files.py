@@ -62,6 +62,7 @@ src/my_service/lifecycle/report.py                         x  x  x  x  x  x  x  
 src/my_service/lifecycle/signals.py                        x  x  x  x  x  x  x  x
 src/my_service/lifecycle/supervisor.py                     x  x  x  x  x  x  x  x
 src/my_service/logs.py                                     x  x  x  x  x  x  x  x
+src/my_service/orphan.py                                   x  x  x  x  x  x  x  x
 src/my_service/main.py                                     x  x  -  -  x  -  x  -
 src/my_service/presence.py                                 x  -  x  -  x  x  -  -
 src/my_service/py.typed                                    x  x  x  x  x  x  x  x

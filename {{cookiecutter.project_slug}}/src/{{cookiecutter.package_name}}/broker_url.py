@@ -1,4 +1,4 @@
-"""``BROKER_URL`` and ``TASK_RECORDS_URL``: what is accepted."""
+"""``BROKER_URL`` and ``TASK_RECORDS_URL``: what is accepted, and how long an answer may take."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ REDIS = ("redis", "rediss")
 RABBITMQ = ("amqp", "amqps")
 REDIS_EXAMPLE = "redis://host:6379/0"
 RABBITMQ_EXAMPLE = "amqp://user:password@host:5672/"
+ANSWER_SECONDS = 1.0  # how long they may take for one answer
 
 
 def is_url_of(schemes: tuple[str, ...], url: SecretStr) -> bool:

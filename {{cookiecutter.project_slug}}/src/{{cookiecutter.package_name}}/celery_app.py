@@ -13,9 +13,9 @@ from kombu.exceptions import KombuError
 from redis.exceptions import RedisError
 
 from . import tasks
-from .broker_url import REDIS, is_url_of
+from .broker_url import ANSWER_SECONDS, REDIS, is_url_of
 from .settings import Settings
-from .task_records import ANSWER_SECONDS, TaskRecords, create_records
+from .task_records import TaskRecords, create_records
 from .tasks import MAX_ATTEMPTS, QueueUnavailableError, Task, retry_pause
 
 logger = logging.getLogger(__name__)

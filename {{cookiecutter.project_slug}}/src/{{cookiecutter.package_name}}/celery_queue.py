@@ -12,9 +12,10 @@ from typing import Any
 
 import kombu.pools
 
+from .broker_url import ANSWER_SECONDS
 from .celery_app import HIDDEN, QUEUE, TASK, UNAVAILABLE, create_celery
 from .settings import Settings
-from .task_records import ANSWER_SECONDS, create_records
+from .task_records import create_records
 from .tasks import QueueUnavailableError, Task, encode_payload
 
 logger = logging.getLogger(__name__)

@@ -8,8 +8,8 @@ finished in time is handed back to the broker.
 from __future__ import annotations
 
 import contextlib
-import ctypes
 import logging
+import os
 import signal
 import sys
 import threading
@@ -23,6 +23,7 @@ from celery.worker import state
 from . import logs
 from .celery_app import create_celery
 from .lifecycle import Budget, Hook, Lifecycle, StartError
+from .orphan import signal_at_death_of
 from .settings import Settings, load_settings
 from .task_records import TaskRecords, create_records
 from .tasks import QueueUnavailableError
@@ -30,7 +31,6 @@ from .worker_health import HEARTBEAT_SECONDS
 
 logger = logging.getLogger(__name__)
 
-PR_SET_PDEATHSIG = 1  # prctl(2)
 START_FAILED = 3  # the exit code, as gunicorn's
 LOOK_SECONDS = 0.1  # how often the main loop looks whether to leave; a signal does not wake it up
 
@@ -182,8 +182,7 @@ def add_steps(celery: Celery, lifecycle: Lifecycle, leaving: Leaving, heartbeat_
 
 def _die_with_parent(**_: object) -> None:
     """In a child process: do not go on with a task which the broker will soon give to others."""
-    if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+    signal_at_death_of(os.getppid(), signal.SIGKILL)
 
 
 if __name__ == "__main__":

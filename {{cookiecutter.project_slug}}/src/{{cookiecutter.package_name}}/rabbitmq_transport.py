@@ -9,7 +9,7 @@ from typing import Any
 
 from kombu.transport import pyamqp
 
-ANSWER_SECONDS = 1.0
+from .broker_url import ANSWER_SECONDS
 
 
 class Transport(pyamqp.Transport):  # type: ignore[misc]  # kombu is not typed

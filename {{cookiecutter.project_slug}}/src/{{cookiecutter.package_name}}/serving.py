@@ -6,7 +6,6 @@ By itself, the master exits with 0 even after it had to kill its workers.
 from __future__ import annotations
 
 import atexit
-import ctypes
 import mmap
 import os
 import signal
@@ -18,9 +17,9 @@ from gunicorn.errors import HaltServer
 
 from .lifecycle import Lifecycle, State
 from .lifecycle.signals import PARENT_VARIABLE
+from .orphan import signal_at_death_of
 
 SERVING, STOPPED_CLEAN = 1, 2
-PR_SET_PDEATHSIG = 1  # prctl(2)
 
 _unclean: list[int] = []
 _failed_starts: list[HaltServer] = []
@@ -51,22 +50,20 @@ def pre_fork(server: Any, worker: Any) -> None:
 
 
 def post_fork(server: Any, worker: Any) -> None:
-    """In the worker: remember whom to signal when the whole server shall stop, and stop with it."""
+    """In the worker: remember whom to signal when the whole server shall stop."""
     worker.stopped_clean = False
     atexit.register(_tell_master, worker)  # before the application's, so that it runs after them
     os.environ[PARENT_VARIABLE] = str(server.pid)
-    _stop_when_orphaned(server.pid)
 
 
-def _stop_when_orphaned(parent: int) -> None:
-    """Have the kernel send SIGTERM when the master is killed: nobody else would stop us then.
+def enter_service(worker: Any) -> None:
+    """In the worker, when it has loaded the application: to be killed is no clean end any more.
 
-    On other systems than Linux, gunicorn's own thread worker notices by itself.
+    And it stops with the master. On other systems than Linux, gunicorn's own thread worker notices
+    by itself that the master was killed; here, nobody else would stop us then.
     """
-    if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
-        if os.getppid() != parent:  # it died before we asked
-            os.kill(os.getpid(), signal.SIGTERM)
+    worker.outcome[0] = SERVING
+    signal_at_death_of(worker.ppid, signal.SIGTERM)
 
 
 def finish_worker(worker: Any, lifecycle: Lifecycle) -> None:

@@ -12,9 +12,9 @@ from redis.backoff import ExponentialBackoff
 from redis.exceptions import ConnectionError, RedisError
 from redis.retry import Retry
 
+from .broker_url import ANSWER_SECONDS
 from .tasks import QueueUnavailableError, Task
 
-ANSWER_SECONDS = 1.0  # how long Redis may take for one answer
 KEEP_SECONDS = 24 * 3600  # the record of a task that is finished
 KEEP_OPEN_SECONDS = 30 * 24 * 3600  # that of another one, since it was last touched
 

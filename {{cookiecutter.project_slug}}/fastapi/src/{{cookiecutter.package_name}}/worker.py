@@ -19,7 +19,7 @@ from uvicorn.lifespan.on import LifespanOn
 from uvicorn_worker import UvicornWorker
 
 from .lifecycle import Hook, Lifecycle
-from .serving import SERVING, finish_worker
+from .serving import enter_service, finish_worker
 from .settings import load_settings
 from .web.lifespan import running, tracked
 
@@ -154,8 +154,8 @@ class Worker(UvicornWorker):  # type: ignore[misc]  # gunicorn, its base, is not
 
 
 def post_worker_init(worker: Any) -> None:
-    """The lifespan will start the lifecycle; from here on, to die is not a clean stop."""
-    worker.outcome[0] = SERVING
+    """The application is loaded; its lifespan will start the lifecycle."""
+    enter_service(worker)
 
 
 def worker_exit(server: Any, worker: Any) -> None:

@@ -16,7 +16,7 @@ from gunicorn.workers import gthread
 
 from .lifecycle import Lifecycle, StartError, WsgiInFlight
 from .lifecycle.inflight import Environ, StartResponse, WsgiApp
-from .serving import SERVING, finish_worker
+from .serving import enter_service, finish_worker
 from .settings import load_settings
 
 worker_class = f"{__name__}.Worker"
@@ -134,7 +134,7 @@ def post_worker_init(worker: Any) -> None:
         worker.wsgi = WsgiInFlight(worker.wsgi, lifecycle.requests)
     worker.wsgi = CloseAtDrain(worker.wsgi, lifecycle)
     worker.lifecycle = lifecycle
-    worker.outcome[0] = SERVING  # from here on, to be killed is not a clean stop
+    enter_service(worker)
     try:
         lifecycle.start(server_signal=signal.SIGTERM)
     except StartError as error:
