@@ -257,9 +257,18 @@ CONNECTIONS = [
     Sabotage(
         "middleware around the application hides its lifecycle",
         f"{PACKAGE}/worker.py",
-        "if not self.should_exit:",
-        'if hasattr(self._worker.wsgi, "state"):',
+        "if running:",
+        'if hasattr(self._worker.wsgi, "openapi"):',
         "tests/test_other_apps.py::test_an_application_inside_of_another_keeps_its_lifecycle",
+        FASTAPI,
+    ),
+    Sabotage(
+        "an application that nobody starts is served",
+        f"{PACKAGE}/worker.py",
+        'elif f"{__package__}.app" in sys.modules:',
+        "elif False:",
+        "tests/test_other_apps.py"
+        "::test_an_application_that_another_does_not_start_is_refused_with_what_to_do",
         FASTAPI,
     ),
     Sabotage(

@@ -88,7 +88,7 @@ src/my_service/web/websocket.py                            x  -  -  -  x  -  x  
 src/my_service/worker.py                                   x  x  x  x  x  x  x  x
 src/my_service/worker_health.py                            -  -  -  -  -  -  x  x
 tests/__init__.py                                          x  x  x  x  x  x  x  x
-tests/bare.py                                              -  -  x  x  -  x  -  x
+tests/bare.py                                              x  x  x  x  x  x  x  x
 tests/barrier.py                                           x  x  x  x  x  x  x  x
 tests/brokers.py                                           -  -  -  -  -  -  x  x
 tests/celery_worker.py                                     -  -  -  -  -  -  x  x

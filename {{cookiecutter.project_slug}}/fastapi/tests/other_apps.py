@@ -1,40 +1,18 @@
-"""Other ASGI applications, and the probe inside of some: ``gunicorn tests.other_apps:bare``."""
+"""The probe inside of other ASGI applications: ``gunicorn "tests.other_apps:wrapped()"``."""
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from starlette.applications import Starlette
 from starlette.middleware.cors import CORSMiddleware
 from starlette.routing import Mount
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.types import ASGIApp
 
 from {{ cookiecutter.package_name }}.web.lifespan import lifespan
 
-from .barrier import pass_barrier
 from .variants import probe
-
-
-async def bare(scope: Scope, receive: Receive, send: Send) -> None:
-    """It knows nothing of this service, nor of lifespans. It waits until the test lets it go."""
-    assert scope["type"] == "http"
-    if port := scope["query_string"].removeprefix(b"port="):
-        await asyncio.to_thread(pass_barrier, int(port))
-    await send({"type": "http.response.start", "status": 200})
-    await send({"type": "http.response.body", "body": b"served"})
-
-
-def with_lifespan() -> ASGIApp:
-    """The same, with something to stop."""
-
-    @asynccontextmanager
-    async def print_end(_: Starlette) -> AsyncIterator[None]:
-        yield
-        print("its lifespan has ended")
-
-    return Starlette(routes=[Mount("/", bare)], lifespan=print_end)
 
 
 def wrapped() -> ASGIApp:
@@ -52,3 +30,8 @@ def mounted() -> ASGIApp:
             yield
 
     return Starlette(routes=[Mount("/", app)], lifespan=run_lifespan)
+
+
+def not_started() -> ASGIApp:
+    """The same, but its lifespan is forgotten."""
+    return Starlette(routes=[Mount("/", probe())])

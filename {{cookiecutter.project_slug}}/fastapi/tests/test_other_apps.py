@@ -7,16 +7,17 @@ import signal
 import pytest
 
 from .barrier import Barrier
-from .conftest import InBackground, Serve
+from .conftest import BUDGET, InBackground, Serve
+from .servers import ServerProcess
 
 pytestmark = pytest.mark.shutdown
 
 
-@pytest.mark.parametrize("name", ["bare", "with_lifespan()"])
+@pytest.mark.parametrize("name", ["app", "with_lifespan"])
 def test_an_application_without_a_lifecycle_gets_one(
     name: str, serve: Serve, barrier: Barrier, in_background: InBackground
 ) -> None:
-    server = serve("gunicorn", f"tests.other_apps:{name}", SHUTDOWN_DRAIN_SECONDS="0.2")
+    server = serve("gunicorn", f"tests.bare:{name}", SHUTDOWN_DRAIN_SECONDS="0.2")
     answer = in_background(server.get, f"/?port={barrier.port}")
     barrier.wait_for_arrivals()
     server.signal(signal.SIGTERM)
@@ -29,7 +30,7 @@ def test_an_application_without_a_lifecycle_gets_one(
     [report] = server.reports
     assert report["requests_completed"] == 2
     assert [(hook["name"], hook["outcome"]) for hook in report["hooks"]] == [("lifespan", "ok")]
-    assert ("its lifespan has ended" in server.log) == (name != "bare")
+    assert ("its lifespan has ended" in server.log) == (name == "with_lifespan")
 
 
 @pytest.mark.parametrize("name", ["wrapped()", "mounted()"])
@@ -53,3 +54,14 @@ def test_an_application_inside_of_another_keeps_its_lifecycle(
     [report] = server.reports
     assert report["requests_completed"] == 2
     assert "first" in [hook["name"] for hook in report["hooks"]]
+
+
+def test_an_application_that_another_does_not_start_is_refused_with_what_to_do() -> None:
+    server = ServerProcess(("gunicorn", "tests.other_apps:not_started()"), env=BUDGET)
+    try:
+        line = server.wait_for_log("Starlette does not start", timeout=20)
+        assert server.wait() == 3
+    finally:
+        server.stop()
+    assert "async with lifespan(app)" in line
+    assert "Traceback" not in server.log

@@ -21,7 +21,7 @@ from uvicorn_worker import UvicornWorker
 from .lifecycle import Hook, Lifecycle
 from .serving import enter_service, finish_worker
 from .settings import load_settings
-from .web.lifespan import running, tracked
+from .web.lifespan import lifespan, running, tracked
 
 worker_class = f"{__name__}.Worker"
 
@@ -32,7 +32,7 @@ HEARTBEAT_SECONDS = 0.5
 
 
 class Lifespan(LifespanOn):
-    """uvicorn's side of the lifespan, where an application that starts no lifecycle gets one.
+    """uvicorn's side of the lifespan, where an application that is not ours gets a lifecycle, too.
 
     Args:
         config: uvicorn's.
@@ -47,20 +47,34 @@ class Lifespan(LifespanOn):
     async def startup(self) -> None:
         """Start the application, before the first connection is accepted."""
         await super().startup()
-        if not self.should_exit:
-            self._worker.lifecycle = running[-1] if running else await self._start_lifecycle()
+        if running:
+            self._worker.lifecycle = running[-1]
+        elif self.should_exit:
+            return
+        elif f"{__package__}.app" in sys.modules:
+            await self._refuse()
+        else:
+            await self._start_lifecycle()
 
     async def shutdown(self) -> None:
         """Stop the application, after the last connection."""
         await self._stop()
 
-    async def _start_lifecycle(self) -> Lifecycle:
-        lifecycle = Lifecycle(load_settings().budget)
+    async def _refuse(self) -> None:
+        self._worker.log.error(
+            "%s does not start the application of %s.app inside of it: "
+            "have its lifespan run async with lifespan(app), from %s",
+            *(type(self._worker.wsgi).__name__, __package__, lifespan.__module__),
+        )
+        await self._stop()
+        self.should_exit = True
+
+    async def _start_lifecycle(self) -> None:
+        self._worker.lifecycle = lifecycle = Lifecycle(load_settings().budget)
         lifecycle.append(Hook("lifespan", stop=self._stop, timeout=lifecycle.budget.cleanup))
         self._stop = lifecycle.stop_async
         self.config.loaded_app = tracked(self.config.loaded_app, lifecycle)
         await lifecycle.start_async()
-        return lifecycle
 
 
 class LingeringServer(Server):
