@@ -130,7 +130,7 @@ tests/test_moment.py                                       x  x  x  x  x  x  x  
 tests/test_notes.py                                        -  -  -  -  x  x  -  -
 tests/test_other_apps.py                                   x  x  x  x  x  x  x  x
 tests/test_postgresql.py                                   -  -  -  -  -  x  -  -
-tests/test_recycling.py                                    x  x  -  -  x  -  x  -
+tests/test_recycling.py                                    x  x  x  x  x  x  x  x
 tests/test_reload.py                                       x  x  x  x  x  x  x  x
 tests/test_report.py                                       x  x  x  x  x  x  x  x
 tests/test_server_process.py                               x  x  x  x  x  x  x  x

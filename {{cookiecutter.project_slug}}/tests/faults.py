@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import os
+import select
+import socket
 import time
+from contextlib import ExitStack
 
 from {{ cookiecutter.package_name }}.lifecycle import Hook, Lifecycle
 
@@ -36,6 +39,15 @@ def hang() -> None:
     time.sleep(60)
 
 
+def open_sockets() -> None:
+    """Fail if anybody writes into what we open: descriptors that the server has just closed."""
+    with ExitStack() as stack:
+        ends = [stack.enter_context(end) for _ in range(20) for end in socket.socketpair()]
+        readable, _, _ = select.select(ends, [], [], 1)
+    if readable:
+        raise RuntimeError("somebody wrote into a socket that is not theirs")
+
+
 HOOKS = {
     hook.name: hook
     for hook in (
@@ -44,6 +56,7 @@ HOOKS = {
         Hook("failing", stop=fail),
         Hook("hanging", stop=hang, timeout=0.3),
         Hook("hanging long", stop=hang, timeout=20),
+        Hook("opening sockets", stop=open_sockets),
         Hook("last", stop=do_nothing),
         Hook("not starting", start=fail),
         Hook("starting slowly", start=wait_for_test, stop=do_nothing, timeout=20),

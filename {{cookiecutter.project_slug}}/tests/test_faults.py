@@ -83,6 +83,13 @@ def test_the_log_says_where_a_hook_hangs(stop: Callable[[], ServerProcess]) -> N
     assert any("hang (" in stack for stack in line["stacks"].values())
 
 
+def test_the_server_leaves_alone_what_a_hook_opens(serve: Serve) -> None:
+    server = serve(*PROBE, PROBE_HOOKS="opening sockets", SHUTDOWN_CLEANUP_SECONDS="6")
+    server.signal(signal.SIGTERM)
+    assert server.wait() == 0
+    assert server.reports[0]["problems"] == []
+
+
 def test_a_hook_that_does_not_start_ends_the_server_with_its_name(serve: Serve) -> None:
     server = serve(*PROBE, PROBE_HOOKS="first,not starting", workers=0, WEB_CONCURRENCY="2")
     assert server.wait() == 3

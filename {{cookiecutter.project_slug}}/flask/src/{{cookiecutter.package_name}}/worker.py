@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import contextlib
+import math
+import os
 import select
 import signal
 import socket
 import sys
+import time
 from collections.abc import Iterable
-from threading import Timer
 from typing import Any
 
 from gunicorn.arbiter import Arbiter
@@ -35,12 +37,29 @@ class Worker(gthread.ThreadWorker):  # type: ignore[misc]  # gunicorn is not typ
 
     And it lets the end wait for connections that have not sent a request, or only a part of its
     head, as long as for requests: load balancers and browsers open such connections in advance.
+
+    A worker that has served ``max_requests`` stops as at SIGTERM, with a drain and within the
+    budget: gunicorn would stop accepting at once, and wait for streams that nobody tells to end.
     """
+
+    lifecycle: Lifecycle  # set by post_worker_init
+    max_requests: int  # set by gunicorn
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
+        self._recycle_after = self.max_requests
+        self.max_requests = sys.maxsize
         self._without_request: set[Any] = set()
         self._requests_may_come = True
+        self._last_call = math.inf
+
+    def notify(self) -> None:
+        """Called in each turn of the main loop, which takes a second at most."""
+        super().notify()
+        if self.nr >= self._recycle_after and not self.lifecycle.draining:
+            self._recycle_after = sys.maxsize
+            self.log.info("max_requests reached: stopping as at SIGTERM, to be replaced")
+            os.kill(self.pid, signal.SIGTERM)
 
     def handle(self, conn: Any) -> Any:
         """Serve one request, in a thread of the pool, and see a last one's connection off here."""
@@ -74,9 +93,15 @@ class Worker(gthread.ThreadWorker):  # type: ignore[misc]  # gunicorn is not typ
                 while select.select([listener], [], [], 0)[0]:
                     self.accept(listener)
                 listener.close()
-            last_call = Timer(LINGER_SECONDS, self.method_queue.defer, [self._end_idle_connections])
-            last_call.daemon = True
-            last_call.start()
+            self._last_call = time.monotonic() + LINGER_SECONDS
+
+    def wait_for_and_dispatch_events(self, timeout: float) -> None:
+        """As gunicorn does; and, when nobody has been accepted for a while, end what is idle."""
+        until_last_call = max(0.0, self._last_call - time.monotonic())
+        super().wait_for_and_dispatch_events(min(timeout, until_last_call))
+        if time.monotonic() >= self._last_call:
+            self._last_call = math.inf
+            self._end_idle_connections()
 
     def _end_idle_connections(self) -> None:
         self._requests_may_come = False
