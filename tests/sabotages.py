@@ -329,6 +329,15 @@ CONNECTIONS = [
         FLASK,
     ),
     Sabotage(
+        "a connection is closed over a request that nobody has read",
+        f"{PACKAGE}/worker.py",
+        "LINGER_BYTES = 16 * 2**20",
+        "LINGER_BYTES = 1",
+        "tests/test_unread_body.py::"
+        "test_a_refused_upload_gets_its_answer_before_its_connection_is_closed",
+        FLASK,
+    ),
+    Sabotage(
         "each request leaves a file open",
         f"{PACKAGE}/web/health.py",
         '    return {"status": "alive"}',

@@ -146,6 +146,7 @@ tests/test_streams.py                                      x  x  x  x  x  x  x  
 tests/test_task_survival.py                                x  -  x  -  x  x  -  -
 tests/test_tasks.py                                        x  -  x  -  x  x  -  -
 tests/test_transactions.py                                 -  -  -  -  x  x  -  -
+tests/test_unread_body.py                                  -  -  x  x  -  x  -  x
 tests/test_websocket.py                                    x  -  -  -  x  -  x  -
 tests/test_workers.py                                      x  x  x  x  x  x  x  x
 tests/threads.py                                           x  x  x  x  x  x  x  x

@@ -27,6 +27,8 @@ worker_class = f"{__name__}.Worker"
 # already, and for the client to close a connection that we want to close.
 LINGER_SECONDS = 0.5
 gthread.STOP_KEEPALIVE_LINGER = LINGER_SECONDS
+# How much is taken, in bytes, of a request body that the application has not read.
+LINGER_BYTES = 16 * 2**20
 
 
 class Worker(gthread.ThreadWorker):  # type: ignore[misc]  # gunicorn is not typed
@@ -117,10 +119,19 @@ def _read_no_more(conn: Any) -> None:
 
 
 def _await_close(connection: socket.socket) -> None:
+    """Say that the response has ended, and take what the client sends until it closes, too.
+
+    A connection that is closed while data is unread is reset, which can destroy the response.
+    """
+    until = time.monotonic() + LINGER_SECONDS
+    left = LINGER_BYTES
     with contextlib.suppress(OSError):
         connection.shutdown(socket.SHUT_WR)
-        connection.settimeout(LINGER_SECONDS)
-        connection.recv(1)  # returns when the client has closed, too
+        while left > 0 and (seconds := until - time.monotonic()) > 0:
+            connection.settimeout(seconds)
+            if not (received := connection.recv(65_536)):
+                break
+            left -= len(received)
     with contextlib.suppress(OSError):
         connection.shutdown(socket.SHUT_RDWR)
 
