@@ -338,6 +338,15 @@ CONNECTIONS = [
         FLASK,
     ),
     Sabotage(
+        "middleware around the application hides its lifecycle",
+        f"{PACKAGE}/worker.py",
+        "        _refuse_wrapped_app(worker)\n",
+        "",
+        "tests/test_other_apps.py::"
+        "test_middleware_around_the_application_is_refused_with_what_to_do",
+        FLASK,
+    ),
+    Sabotage(
         "each request leaves a file open",
         f"{PACKAGE}/web/health.py",
         '    return {"status": "alive"}',

@@ -152,6 +152,7 @@ tests/test_workers.py                                      x  x  x  x  x  x  x  
 tests/threads.py                                           x  x  x  x  x  x  x  x
 tests/traced_tasks.py                                      x  -  x  -  x  x  -  -
 tests/variants.py                                          x  x  x  x  x  x  x  x
+tests/wrapped.py                                           -  -  x  x  -  x  -  x
 tests/writers.py                                           -  -  -  -  x  x  -  -
 """
 

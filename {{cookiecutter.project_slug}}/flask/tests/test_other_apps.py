@@ -1,4 +1,4 @@
-"""gunicorn stops any other WSGI application as cleanly: a black-box test."""
+"""gunicorn serves other WSGI applications, and middleware: black-box tests."""
 
 from __future__ import annotations
 
@@ -7,7 +7,8 @@ import signal
 import pytest
 
 from .barrier import Barrier
-from .conftest import InBackground, Serve
+from .conftest import BUDGET, InBackground, Serve
+from .servers import ServerProcess
 
 pytestmark = pytest.mark.shutdown
 
@@ -27,3 +28,22 @@ def test_an_application_without_a_lifecycle_gets_one(
     assert server.wait() == 0
     [report] = server.reports
     assert report["requests_completed"] == 2
+
+
+def test_middleware_is_served_inside_of_the_application(serve: Serve) -> None:
+    server = serve("gunicorn", "tests.wrapped:inside")
+    assert server.get("/readyz").status_code == 200
+    server.signal(signal.SIGTERM)
+    assert server.wait() == 0
+    [report] = server.reports
+    assert report["problems"] == []
+
+
+def test_middleware_around_the_application_is_refused_with_what_to_do() -> None:
+    server = ServerProcess(("gunicorn", "tests.wrapped:outside"), env=BUDGET)
+    try:
+        assert server.wait(10) == 3
+    finally:
+        server.stop()
+    assert "app.wsgi_app = ProxyFix(app.wsgi_app)" in server.wait_for_log("ProxyFix hides")
+    assert "Traceback" not in server.log

@@ -166,6 +166,7 @@ def post_worker_init(worker: Any) -> None:
     """
     lifecycle = getattr(worker.wsgi, "extensions", {}).get("lifecycle")
     if lifecycle is None:
+        _refuse_wrapped_app(worker)
         lifecycle = Lifecycle(load_settings().budget)
         worker.wsgi = WsgiInFlight(worker.wsgi, lifecycle.requests)
     worker.wsgi = CloseAtDrain(worker.wsgi, lifecycle)
@@ -175,6 +176,17 @@ def post_worker_init(worker: Any) -> None:
         lifecycle.start(server_signal=signal.SIGTERM)
     except StartError as error:
         worker.log.error("%s", error)
+        sys.exit(Arbiter.WORKER_BOOT_ERROR)
+
+
+def _refuse_wrapped_app(worker: Any) -> None:
+    """Refuse middleware around this service, which hides its lifecycle: no hook would be run."""
+    if f"{__package__}.app" in sys.modules:
+        worker.log.error(
+            "%s hides the application of %s.app from gunicorn: put middleware inside of it, "
+            "as in app.wsgi_app = ProxyFix(app.wsgi_app), and serve app",
+            *(type(worker.wsgi).__name__, __package__),
+        )
         sys.exit(Arbiter.WORKER_BOOT_ERROR)
 
 
