@@ -347,6 +347,14 @@ CONNECTIONS = [
         FLASK,
     ),
     Sabotage(
+        "flask run ignores options",
+        f"{PACKAGE}/devserver.py",
+        "        if options[option]:",
+        "        if False:",
+        "tests/test_flask_run.py::test_options_for_another_reloader_are_refused",
+        FLASK,
+    ),
+    Sabotage(
         "each request leaves a file open",
         f"{PACKAGE}/web/health.py",
         '    return {"status": "alive"}',

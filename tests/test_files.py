@@ -116,6 +116,7 @@ tests/test_database_url.py                                 -  -  -  -  x  x  -  
 tests/test_drain.py                                        x  x  x  x  x  x  x  x
 tests/test_drill.py                                        x  x  x  x  x  x  x  x
 tests/test_faults.py                                       x  x  x  x  x  x  x  x
+tests/test_flask_run.py                                    -  -  x  x  -  x  -  x
 tests/test_health.py                                       x  x  x  x  x  x  x  x
 tests/test_heartbeat.py                                    x  x  -  -  x  -  x  -
 tests/test_hooks.py                                        x  x  x  x  x  x  x  x

@@ -16,7 +16,7 @@ from werkzeug.serving import make_server
 
 from . import logs
 from .lifecycle import Lifecycle, StartError
-from .reload import is_reloader, run_reloader
+from .reload import SOURCES, is_reloader, run_reloader
 from .settings import load_settings
 
 
@@ -53,6 +53,12 @@ def serve(app: Flask, host: str, port: int, *, debugger: bool = False, **options
 @pass_script_info
 def run(info: ScriptInfo, /, host: str, port: int, **options: Any) -> None:
     """Replace Flask's own ``run``, whose reloader kills the server instead of stopping it."""
+    for option in ("extra_files", "exclude_patterns"):
+        if options[option]:
+            raise click.UsageError(
+                f"--{option.replace('_', '-')} is not supported: "
+                f"the reloader watches the Python files in {SOURCES}"
+            )
     os.environ.setdefault("SHUTDOWN_DRAIN_SECONDS", "0")
     debug = get_debug_flag()
     reload, debugger = (debug if options[o] is None else options[o] for o in ("reload", "debugger"))

@@ -1,0 +1,20 @@
+"""What ``flask run`` is asked for, it does or refuses: black-box tests."""
+
+from __future__ import annotations
+
+import pytest
+
+from .commands import FLASK
+from .servers import ServerProcess
+
+pytestmark = pytest.mark.shutdown
+
+
+@pytest.mark.parametrize("option", ["--extra-files", "--exclude-patterns"])
+def test_options_for_another_reloader_are_refused(option: str) -> None:
+    server = ServerProcess((*FLASK, option, "settings.toml"))
+    try:
+        assert server.wait(10) == 2
+    finally:
+        server.stop()
+    assert f"Error: {option} is not supported" in server.log
