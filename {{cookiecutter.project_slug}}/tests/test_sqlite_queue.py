@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import sqlite3
 import statistics
@@ -10,15 +11,16 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from itertools import chain
 from pathlib import Path
 from queue import SimpleQueue
 
 import pytest
 
-from {{ cookiecutter.package_name }} import queue_file, sqlite_queue, tasks
+from {{ cookiecutter.package_name }} import queue_file, sqlite_queue, task_thread, tasks
 from {{ cookiecutter.package_name }}.lifecycle import Budget, Lifecycle, background
-from {{ cookiecutter.package_name }}.queue_file import QueueFileError
+from {{ cookiecutter.package_name }}.queue_file import QueueFileError, refuse_damage
 from {{ cookiecutter.package_name }}.sqlite_queue import SqliteTaskQueue
 from {{ cookiecutter.package_name }}.task_thread import TaskThread
 from {{ cookiecutter.package_name }}.tasks import (
@@ -201,6 +203,42 @@ def test_old_tasks_are_forgotten_and_failed_ones_later(
     assert queue.counts() == {"queued": 1, "running": 0, "done": 0, "failed": 0}
 
 
+@pytest.fixture
+def five_old_tasks(queue: SqliteTaskQueue, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Tasks that ended long ago, of which two at a time are forgotten."""
+    for future in [queue.enqueue({}) for _ in range(5)]:
+        future.result()
+    for _ in range(5):
+        queue.acknowledge(take(queue))
+    monkeypatch.setattr(sqlite_queue, "KEEP_SECONDS", {"done": -1, "failed": -1})
+    monkeypatch.setattr(sqlite_queue, "FORGET_AT_ONCE", 2)
+
+
+def test_old_tasks_are_forgotten_a_few_at_a_time(
+    queue: SqliteTaskQueue, five_old_tasks: None
+) -> None:
+    seen = [(queue.tidy(), queue.counts()["done"]) for _ in range(3)]
+    assert seen == [(True, 3), (True, 1), (False, 0)]
+
+
+def test_opening_the_queue_does_not_wait_until_old_tasks_are_forgotten(
+    open_queue: Open, five_old_tasks: None
+) -> None:
+    assert open_queue().counts()["done"] == 5
+
+
+def test_the_queue_holds_as_many_tasks_as_it_should(task_queue_path: Path) -> None:
+    queue = SqliteTaskQueue(task_queue_path, max_queued=2)
+    queue.open()
+    submitted = [queue.enqueue({}) for _ in range(3)]
+    assert [submission.exception() is None for submission in submitted] == [True, True, False]
+    take(queue)
+    queue.submit({})
+    with pytest.raises(QueueUnavailableError, match=r"^the task queue: 2 tasks are waiting$"):
+        queue.submit({})
+    queue.close()
+
+
 # The file
 
 
@@ -256,18 +294,60 @@ def test_a_newer_versions_file_is_refused_and_left_alone(
     newer.close()
 
 
-def test_a_damaged_file_is_refused_and_left_alone(task_queue_path: Path) -> None:
+@pytest.fixture
+def damaged_file(task_queue_path: Path) -> bytearray:
+    """A queue of 200 tasks, of which one page was overwritten."""
     queue = SqliteTaskQueue(task_queue_path)
     queue.open()
-    for _ in range(200):
-        queue.submit({"text": "x" * 500})
+    for future in [queue.enqueue({"text": "x" * 500}) for _ in range(200)]:
+        future.result()
     queue.close()
     content = bytearray(task_queue_path.read_bytes())
     content[-8192:-4096] = b"\xff" * 4096
     task_queue_path.write_bytes(content)
+    return content
+
+
+def test_a_damaged_file_is_refused_and_left_alone(
+    damaged_file: bytearray, task_queue_path: Path
+) -> None:
     with pytest.raises(QueueFileError, match=r"damaged|malformed"):
         open_file(task_queue_path)
-    assert task_queue_path.read_bytes() == content
+    assert task_queue_path.read_bytes() == damaged_file
+
+
+def test_a_large_file_is_opened_without_a_look_at_all_of_it(
+    damaged_file: bytearray, open_queue: Open, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(queue_file, "CHECKED_PAGES", len(damaged_file) // 4096 - 1)
+    assert open_queue().counts()["queued"] == 200
+
+
+def test_a_file_that_cannot_be_looked_at_is_not_taken_for_sound(tmp_path: Path) -> None:
+    path = tmp_path / "locked.sqlite3"
+    sql = sqlite3.connect(path, timeout=0)
+    other = sqlite3.connect(path, isolation_level=None)
+    other.execute("BEGIN EXCLUSIVE")
+    with pytest.raises(sqlite3.OperationalError, match="locked"):
+        refuse_damage(sql)
+    other.close()
+    refuse_damage(sql)
+    sql.close()
+
+
+def test_processes_look_at_the_file_at_the_same_time(
+    open_queue: Open, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    both = threading.Barrier(2)
+
+    def look(sql: sqlite3.Connection) -> None:
+        both.wait(5)
+        refuse_damage(sql)
+
+    monkeypatch.setattr(sqlite_queue, "refuse_damage", look)
+    with ThreadPoolExecutor(2) as threads:
+        opened = [threads.submit(open_queue) for _ in range(2)]
+    assert [future.exception() for future in opened] == [None, None]
 
 
 def test_a_folder_that_is_not_there_is_named(task_queue_path: Path) -> None:
@@ -330,6 +410,16 @@ def test_a_task_is_told_to_other_processes_at_once(
     other.stdin.flush()
     assert woken.wait(5)
     end(other)
+
+
+def test_what_a_process_left_that_was_killed_at_its_start_is_removed(
+    open_queue: Open, task_queue_path: Path
+) -> None:
+    open_queue()
+    left_behind = task_queue_path.with_name(f"{task_queue_path.name}-processes") / ".left"
+    os.mkfifo(left_behind)
+    open_queue()
+    assert not left_behind.exists()
 
 
 def test_many_processes_take_each_task_once(queue: SqliteTaskQueue, task_queue_path: Path) -> None:
@@ -423,6 +513,35 @@ def test_a_draining_process_begins_no_task(
     draining.clear()
     thread.handle()
     assert begun.get_nowait()
+
+
+def test_the_thread_forgets_old_tasks_until_none_is_left(
+    queue: SqliteTaskQueue,
+    thread: TaskThread,
+    five_old_tasks: None,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(task_thread, "FORGET_PAUSE_SECONDS", 0)
+    left = []
+    for _ in range(3):
+        thread.handle()
+        left.append(queue.counts()["done"])
+    assert left == [3, 1, 0]
+
+
+def test_a_task_does_not_wait_until_all_old_ones_are_forgotten(
+    queue: SqliteTaskQueue,
+    thread: TaskThread,
+    five_old_tasks: None,
+    begun: SimpleQueue[Task],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(task_thread, "FORGET_PAUSE_SECONDS", 60)
+    queue.submit({})
+    thread.handle()
+    thread.handle()
+    assert begun.get_nowait()
+    assert queue.counts()["done"] == 4
 
 
 def test_the_running_task_is_finished_at_a_stop(

@@ -2,7 +2,8 @@
 
 The pipe tells two things. A byte written into it wakes the process up. And that nobody reads from
 it any more means the process is gone: the kernel closes it, however the process ended. So a lease
-on a task needs no time limit, and no renewal.
+on a task needs no time limit, and no renewal. But a child that was forked, and not started by exec
+as ``subprocess`` does, reads from it too: while it lives, so does its killed parent.
 """
 
 from __future__ import annotations
@@ -12,6 +13,8 @@ import errno
 import os
 import uuid
 from pathlib import Path
+
+from .queue_file import one_process_at_a_time
 
 
 class Presence:
@@ -33,13 +36,15 @@ class Presence:
         Raises:
             OSError: the folder cannot be written to.
         """
-        self._folder.mkdir(mode=0o700, exist_ok=True)
         hidden = self._folder / f".{self.name}"
-        os.mkfifo(hidden, 0o600)
-        self._read_end = os.open(hidden, os.O_RDONLY | os.O_NONBLOCK)
-        self._write_end = os.open(hidden, os.O_WRONLY | os.O_NONBLOCK)  # so that it never ends
-        os.set_blocking(self._read_end, True)
-        hidden.rename(self._folder / self.name)
+        with one_process_at_a_time(self._folder):
+            for left_behind in self._folder.glob(".*"):  # by a process that was killed here
+                left_behind.unlink()
+            os.mkfifo(hidden, 0o600)
+            self._read_end = os.open(hidden, os.O_RDONLY | os.O_NONBLOCK)
+            self._write_end = os.open(hidden, os.O_WRONLY | os.O_NONBLOCK)  # so that it never ends
+            os.set_blocking(self._read_end, True)
+            hidden.rename(self._folder / self.name)
 
     def close(self) -> None:
         """Be gone."""

@@ -7,13 +7,12 @@ import fcntl
 import os
 import sqlite3
 import threading
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Literal
 
 LOCK_SECONDS = 2.0  # how long to wait for others who write
-CHECK_SECONDS = 1.0  # how long to look for damage
+CHECKED_PAGES = 8192  # of 4 KiB; to look at all of a larger file would hold up the start
 APPLICATION_ID = 0x67726366
 VERSION = 1
 OLDEST_SQLITE = (3, 35)  # which has RETURNING
@@ -120,8 +119,7 @@ def prepare(sql: sqlite3.Connection) -> None:
     """Make the tables in an empty file, and see that it is one of ours.
 
     Raises:
-        QueueFileError: it is damaged, of a newer version, or of another program; or SQLite is too
-            old.
+        QueueFileError: it is of a newer version, or of another program; or SQLite is too old.
         sqlite3.DatabaseError: it is no SQLite file, or cannot be read.
     """
     if sqlite3.sqlite_version_info < OLDEST_SQLITE:
@@ -135,21 +133,22 @@ def prepare(sql: sqlite3.Connection) -> None:
         raise QueueFileError("the file system cannot share it between processes")
     if empty:
         sql.executescript(TABLES)
-    elif damage := _damage(sql):
+
+
+def refuse_damage(sql: sqlite3.Connection) -> None:
+    """Look for damage in a file of up to 32 MiB; in a larger one it shows when it is met.
+
+    Raises:
+        QueueFileError: it is damaged.
+        sqlite3.DatabaseError: it cannot be read.
+    """
+    if _number(sql, "PRAGMA page_count") > CHECKED_PAGES:
+        return
+    [finding] = sql.execute("PRAGMA quick_check(1)").fetchone()
+    if finding != "ok":
+        damage = str(finding).splitlines()[-1]
         raise QueueFileError(f"it is damaged ({damage}); move it away, or restore it")
 
 
 def _number(sql: sqlite3.Connection, query: str) -> int:
     return int(sql.execute(query).fetchone()[0])
-
-
-def _damage(sql: sqlite3.Connection) -> str | None:
-    give_up = time.monotonic() + CHECK_SECONDS
-    sql.set_progress_handler(lambda: time.monotonic() > give_up, 10_000)
-    try:
-        [finding] = sql.execute("PRAGMA quick_check(1)").fetchone()
-    except sqlite3.OperationalError:  # it is too large to look at all of it
-        return None
-    finally:
-        sql.set_progress_handler(None, 0)
-    return None if finding == "ok" else str(finding).splitlines()[-1]

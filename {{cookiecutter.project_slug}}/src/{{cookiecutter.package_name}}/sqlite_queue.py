@@ -27,12 +27,14 @@ from .queue_file import (
     create_private,
     one_process_at_a_time,
     prepare,
+    refuse_damage,
 )
 from .tasks import MAX_ATTEMPTS, QueueUnavailableError, Task, encode_payload, retry_pause
 
 logger = logging.getLogger(__name__)
 
 KEEP_SECONDS = {"done": 3600.0, "failed": 7 * 86400.0}
+FORGET_AT_ONCE = 500  # tasks: nobody else can write meanwhile
 
 
 @dataclass(frozen=True)
@@ -47,8 +49,8 @@ class Submission:
 class SqliteTaskQueue:
     """A :class:`~.tasks.TaskQueue` that survives every end of its processes.
 
-    A task is leased to one process at a time. What a dead process has left is queued again by
-    :meth:`tidy`: when another one opens the queue, as gunicorn's next worker does at once.
+    A task is leased to one process at a time. What a dead process has left is queued again when
+    another one opens the queue, as gunicorn's next worker does at once, and by :meth:`tidy`.
 
     Args:
         path: the file, on a local file system; its folder must be writable.
@@ -85,8 +87,10 @@ class SqliteTaskQueue:
                     prepare(sql)
             self._working.open()
             self._reading.open()
+            with self._reading as sql:  # all processes at the same time, for it takes a while
+                refuse_damage(sql)
             self._presence.open()
-            self.tidy()
+            self._reclaim()
         except (QueueFileError, sqlite3.Error, OSError) as error:
             problem = error.strerror if isinstance(error, OSError) else error
             raise QueueFileError(f"TASK_QUEUE_PATH, {self._path}: {problem}") from None
@@ -202,18 +206,26 @@ class SqliteTaskQueue:
         self._wake_everybody()
         return leased
 
-    def tidy(self) -> None:
-        """Queue again what dead processes have left, and forget what ended long ago."""
+    def tidy(self) -> bool:
+        """Queue again what dead processes have left, and forget some of what ended long ago.
+
+        Returns:
+            whether there may be more to forget.
+        """
+        self._reclaim()
         with self._working as sql:
-            _forget_old(sql)
+            return _forget_some(sql)
+
+    # Behind them
+
+    def _reclaim(self) -> None:
+        with self._working as sql:
             owners = sql.execute("SELECT DISTINCT owner FROM tasks WHERE status = 'running'")
             dead = [owner for (owner,) in owners if not self._presence.is_alive(owner)]
             count = sum(_reclaim_from(sql, owner) for owner in dead)
         if count:
             logger.warning("tasks of a dead process reclaimed", extra={"tasks": count})
             self._wake_everybody()
-
-    # Behind them
 
     def _store(self) -> None:
         """Commit all that have come meanwhile at once: the disk takes its time for each commit."""
@@ -302,7 +314,15 @@ def _reclaim_from(sql: sqlite3.Connection, owner: str) -> int:
     ).rowcount
 
 
-def _forget_old(sql: sqlite3.Connection) -> None:
-    for status, seconds in KEEP_SECONDS.items():
-        ended_before = time.time() - seconds
-        sql.execute("DELETE FROM tasks WHERE status = ? AND finished < ?", (status, ended_before))
+def _forget_some(sql: sqlite3.Connection) -> bool:
+    statement = """
+        DELETE FROM tasks WHERE number IN (
+            SELECT number FROM tasks WHERE status = ? AND finished < ? ORDER BY finished LIMIT ?
+        )
+        """
+    now = time.time()
+    forgotten = [
+        sql.execute(statement, (status, now - seconds, FORGET_AT_ONCE)).rowcount
+        for status, seconds in KEEP_SECONDS.items()
+    ]
+    return FORGET_AT_ONCE in forgotten

@@ -17,6 +17,7 @@ logger = logging.getLogger(__name__)
 # A process that is killed is replaced, and the new one looks at once for what it has left. This is
 # for one that is not.
 TIDY_SECONDS = 30.0
+FORGET_PAUSE_SECONDS = 0.1  # while there is more to forget: the file is for others, too
 
 
 @dataclass
@@ -30,7 +31,8 @@ class Attempt:
 class TaskThread(BackgroundThread, name="tasks"):
     """Works on a queue. A draining process begins no task: the rest is for others.
 
-    The one that runs has until the end of the cleanup phase; then it is handed back.
+    The one that runs has four fifths of what the lifecycle grants this hook at a stop; then it is
+    handed back, but not ended: another process may do it while it still goes on here.
 
     Args:
         queue: where the tasks are.
@@ -56,7 +58,8 @@ class TaskThread(BackgroundThread, name="tasks"):
             self._settle(self._attempt)
         elif time.monotonic() >= self._tidy_at:
             self._tidy_at = time.monotonic() + TIDY_SECONDS
-            self._queue.tidy()
+            if self._queue.tidy():
+                self._tidy_at = time.monotonic() + FORGET_PAUSE_SECONDS
         elif self._draining():
             self.wait()
         elif task := self._queue.take():
@@ -104,4 +107,5 @@ class TaskThread(BackgroundThread, name="tasks"):
 
     def _wait_for_a_task(self) -> None:
         due = self._queue.seconds_until_due()
-        self.wait(TIDY_SECONDS if due is None else min(due, TIDY_SECONDS))
+        until_tidy = self._tidy_at - time.monotonic()
+        self.wait(until_tidy if due is None else min(due, until_tidy))
