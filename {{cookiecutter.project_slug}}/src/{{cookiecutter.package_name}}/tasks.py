@@ -23,7 +23,8 @@ def handle_task(task: Task) -> None:
     """Do the work of one task. Replace this with yours.
 
     A task that was begun may come again; ``task.id`` stays the same, so it is the key by which to
-    notice what is done already. Whatever this raises is logged, and the task is tried again.
+    notice what is done already. One that outlasts a stop may be begun again elsewhere while this
+    still runs. Whatever this raises is logged, and the task is tried again.
     """
     logger.info("task handled", extra={"task": task.id})
 

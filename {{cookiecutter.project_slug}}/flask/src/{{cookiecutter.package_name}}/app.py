@@ -60,7 +60,9 @@ def create_app(settings: Settings | None = None) -> Flask:
 #% if cookiecutter.background == "thread"
     queue = SqliteTaskQueue(settings.task_queue_path, max_queued=settings.task_queue_length)
     app.extensions["tasks"] = queue
-    lifecycle.append(Hook("task-queue", start=queue.open, stop=queue.close))
+    lifecycle.append(Hook("task-queue", start=queue.open))
+    # Apart, for all that this does not claim at a stop is for the task that runs.
+    lifecycle.append(Hook("task-queue", stop=queue.close, timeout=1))
     lifecycle.append(
         TaskThread(queue, draining=lifecycle.drain_begun.is_set, timeout=settings.budget.cleanup)
     )
