@@ -256,7 +256,7 @@ CONNECTIONS = [
     ),
     Sabotage(
         "middleware around the application hides its lifecycle",
-        f"{PACKAGE}/worker.py",
+        f"{PACKAGE}/worker_lifespan.py",
         "if running:",
         'if hasattr(self._worker.wsgi, "openapi"):',
         "tests/test_other_apps.py::test_an_application_inside_of_another_keeps_its_lifecycle",
@@ -264,7 +264,7 @@ CONNECTIONS = [
     ),
     Sabotage(
         "an application that nobody starts is served",
-        f"{PACKAGE}/worker.py",
+        f"{PACKAGE}/worker_lifespan.py",
         'elif f"{__package__}.app" in sys.modules:',
         "elif False:",
         "tests/test_other_apps.py"
@@ -273,7 +273,7 @@ CONNECTIONS = [
     ),
     Sabotage(
         "requests to another application are not counted",
-        f"{PACKAGE}/worker.py",
+        f"{PACKAGE}/worker_lifespan.py",
         "tracked(self.config.loaded_app, lifecycle)",
         "self.config.loaded_app",
         "tests/test_other_apps.py::test_an_application_without_a_lifecycle_gets_one",
@@ -281,7 +281,7 @@ CONNECTIONS = [
     ),
     Sabotage(
         "another application is not told of the end",
-        f"{PACKAGE}/worker.py",
+        f"{PACKAGE}/worker_lifespan.py",
         'Hook("lifespan", stop=self._stop,',
         'Hook("lifespan", stop=lambda: None,',
         "tests/test_other_apps.py::test_an_application_without_a_lifecycle_gets_one",

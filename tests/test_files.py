@@ -87,6 +87,7 @@ src/my_service/web/tasks.py                                x  -  x  -  x  x  x  
 src/my_service/web/websocket.py                            x  -  -  -  x  -  x  -
 src/my_service/worker.py                                   x  x  x  x  x  x  x  x
 src/my_service/worker_health.py                            -  -  -  -  -  -  x  x
+src/my_service/worker_lifespan.py                          x  x  -  -  x  -  x  -
 tests/__init__.py                                          x  x  x  x  x  x  x  x
 tests/bare.py                                              x  x  x  x  x  x  x  x
 tests/barrier.py                                           x  x  x  x  x  x  x  x

@@ -15,13 +15,11 @@ from typing import Any
 
 from gunicorn.arbiter import Arbiter
 from uvicorn import Config, Server
-from uvicorn.lifespan.on import LifespanOn
 from uvicorn_worker import UvicornWorker
 
-from .lifecycle import Hook, Lifecycle
+from .lifecycle import Lifecycle
 from .serving import enter_service, finish_worker
 from .settings import load_settings
-from .web.lifespan import lifespan, running, tracked
 
 worker_class = f"{__name__}.Worker"
 
@@ -29,52 +27,6 @@ worker_class = f"{__name__}.Worker"
 LINGER_SECONDS = 0.2
 # How often the master sees that the event loop works; its `timeout` is one second at the least.
 HEARTBEAT_SECONDS = 0.5
-
-
-class Lifespan(LifespanOn):
-    """uvicorn's side of the lifespan, where an application that is not ours gets a lifecycle, too.
-
-    Args:
-        config: uvicorn's.
-        worker: gunicorn's worker, in which this runs.
-    """
-
-    def __init__(self, config: Config, worker: Worker) -> None:
-        super().__init__(config)
-        self._worker = worker
-        self._stop = super().shutdown
-
-    async def startup(self) -> None:
-        """Start the application, before the first connection is accepted."""
-        await super().startup()
-        if running:
-            self._worker.lifecycle = running[-1]
-        elif self.should_exit:
-            return
-        elif f"{__package__}.app" in sys.modules:
-            await self._refuse()
-        else:
-            await self._start_lifecycle()
-
-    async def shutdown(self) -> None:
-        """Stop the application, after the last connection."""
-        await self._stop()
-
-    async def _refuse(self) -> None:
-        self._worker.log.error(
-            "%s does not start the application of %s.app inside of it: "
-            "have its lifespan run async with lifespan(app), from %s",
-            *(type(self._worker.wsgi).__name__, __package__, lifespan.__module__),
-        )
-        await self._stop()
-        self.should_exit = True
-
-    async def _start_lifecycle(self) -> None:
-        self._worker.lifecycle = lifecycle = Lifecycle(load_settings().budget)
-        lifecycle.append(Hook("lifespan", stop=self._stop, timeout=lifecycle.budget.cleanup))
-        self._stop = lifecycle.stop_async
-        self.config.loaded_app = tracked(self.config.loaded_app, lifecycle)
-        await lifecycle.start_async()
 
 
 class LingeringServer(Server):
@@ -133,6 +85,9 @@ class Worker(UvicornWorker):  # type: ignore[misc]  # gunicorn, its base, is not
             logging.getLogger(name).propagate = True
 
     async def _serve(self) -> None:
+        # Here, since the master needs none of the libraries that it imports.
+        from .worker_lifespan import Lifespan
+
         self.config.app = self.wsgi
         self.config.limit_max_requests = None  # uvicorn stops abruptly then
         self.config.load()
