@@ -655,6 +655,15 @@ TASKS = [
         FLASK,
     ),
     Sabotage(
+        "all workers have one name in the queue",
+        f"{PACKAGE}/presence.py",
+        "        self.name = uuid.uuid4().hex  #",
+        "        self.name = str(os.getpgrp())  #",
+        "tests/test_task_survival.py"
+        "::test_the_tasks_of_a_killed_worker_are_done_without_a_restart",
+        FLASK,
+    ),
+    Sabotage(
         "who has lost the lease ends the task all the same",
         f"{PACKAGE}/sqlite_queue.py",
         "WHERE id = ? AND owner = ?",

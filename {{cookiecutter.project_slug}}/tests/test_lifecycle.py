@@ -7,7 +7,7 @@ import json
 import signal
 import threading
 import time
-from types import SimpleNamespace
+from types import MappingProxyType, SimpleNamespace
 from typing import Any
 
 import pytest
@@ -238,7 +238,7 @@ def test_without_a_report_nothing_is_clean() -> None:
 
 def test_its_report_is_one_line_of_the_log(caplog: pytest.LogCaptureFixture) -> None:
     lifecycle = quick()
-    lifecycle.append(Hook("queue", stop=lambda: {"finished": 2}))
+    lifecycle.append(Hook("queue", stop=lambda: MappingProxyType({"finished": 2})))
     caplog.set_level("INFO")
     in_thread(lifecycle.start)
     lifecycle.stop()

@@ -92,10 +92,11 @@ def test_every_accepted_task_is_done_after_a_restart(
         assert max(traced("begun", first, second).values()) == 1, "none is begun twice"
 
 
+@pytest.mark.parametrize("options", [(), ("--preload",)], ids=" ".join)
 def test_the_tasks_of_a_killed_worker_are_done_without_a_restart(
-    serve: Serve, barrier: Barrier
+    options: tuple[str, ...], serve: Serve, barrier: Barrier
 ) -> None:
-    server = serve("gunicorn", APP)
+    server = serve("gunicorn", *options, APP)
     with server.client() as client:
         accepted = [
             client.post("/tasks", json={"port": barrier.port}).json()["id"] for _ in range(2)

@@ -25,7 +25,7 @@ class Presence:
     """
 
     def __init__(self, folder: Path) -> None:
-        self.name = uuid.uuid4().hex
+        self.name = ""
         self._folder = folder
         self._read_end = -1
         self._write_end = -1
@@ -36,6 +36,7 @@ class Presence:
         Raises:
             OSError: the folder cannot be written to.
         """
+        self.name = uuid.uuid4().hex  # now, since processes that were forked share what was before
         hidden = self._folder / f".{self.name}"
         with one_process_at_a_time(self._folder):
             for left_behind in self._folder.glob(".*"):  # by a process that was killed here

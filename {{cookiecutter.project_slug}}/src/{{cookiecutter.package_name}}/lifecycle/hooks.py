@@ -53,7 +53,7 @@ class Hook:
     """A resource, as the two functions that acquire and release it.
 
     Either may be a coroutine function: it runs on the server's event loop, or, under a server that
-    has none, in one of its own. A mapping that ``stop`` returns goes into the report.
+    has none, each in one of its own. A mapping that ``stop`` returns goes into the report.
 
     Args:
         name: how log and report call it.
@@ -133,7 +133,7 @@ class Hooks:
         if call.error is not None:
             logger.error("hook failed to stop", exc_info=call.error, extra={"hook": name})
             return HookRecord(name, "failed", took, call.problem)
-        details = call.result if isinstance(call.result, Mapping) else {}
+        details = dict(call.result) if isinstance(call.result, Mapping) else {}
         return HookRecord(name, "ok", took, details=details)
 
     def _call(self, name: str, action: Action, seconds: float) -> _Call:

@@ -10,7 +10,7 @@ import sys
 import threading
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from types import CodeType, FrameType
 from typing import TYPE_CHECKING, Any, NoReturn
 
@@ -46,7 +46,13 @@ class Report:
 
     def as_dict(self) -> dict[str, Any]:
         """The report for a structured log."""
-        return {**asdict(self), "problems": self.problems, "exit_code": self.exit_code}
+        hooks = [vars(hook) for hook in self.hooks]
+        return {
+            **vars(self),
+            "hooks": hooks,
+            "problems": self.problems,
+            "exit_code": self.exit_code,
+        }
 
 
 def stacks(owners: Collection[object]) -> dict[str, str]:

@@ -293,9 +293,10 @@ class Lifecycle:
         self._wait(None, lambda: self._urgency is not Urgency.NONE or self._server_gone)
         begun = time.monotonic()
         try:
-            self.report = report = self._stop_in_phases(begun)
-            exit_code = report.exit_code
+            report = self._stop_in_phases(begun)
             self._log(report)
+            self.report = report
+            exit_code = report.exit_code
         except Exception:  # a fault of ours must not keep the process from ending
             logger.exception("the shutdown itself failed")
             exit_code = 1
