@@ -659,8 +659,7 @@ TASKS = [
         f"{PACKAGE}/presence.py",
         "        self.name = uuid.uuid4().hex  #",
         "        self.name = str(os.getpgrp())  #",
-        "tests/test_task_survival.py"
-        "::test_the_tasks_of_a_killed_worker_are_done_without_a_restart",
+        "tests/test_task_survival.py::test_the_tasks_of_a_killed_worker_are_done_without_a_restart",
         FLASK,
     ),
     Sabotage(
