@@ -34,7 +34,7 @@ from .tasks import MAX_ATTEMPTS, QueueUnavailableError, Task, encode_payload, re
 logger = logging.getLogger(__name__)
 
 KEEP_SECONDS = {"done": 3600.0, "failed": 7 * 86400.0}
-FORGET_AT_ONCE = 500  # tasks: nobody else can write meanwhile
+FORGET_AT_ONCE = 200  # tasks: nobody else can write meanwhile
 
 
 @dataclass(frozen=True)
