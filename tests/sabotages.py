@@ -1336,6 +1336,81 @@ TRANSACTIONS = (
     "tests/test_transactions.py::test_what_clients_were_told_is_what_was_committed_before_the_stop"
 )
 
+UNSEEN = [
+    Sabotage(
+        "hooks stop while the server still serves",
+        f"{LIFECYCLE}/supervisor.py",
+        "(self._server_gone and not self.requests.count)",
+        "not self.requests.count",
+        "tests/test_lifecycle.py::test_hooks_are_not_stopped_before_the_server_has_gone",
+        FASTAPI,
+    ),
+    Sabotage(
+        "the report counts all requests since the start",
+        f"{LIFECYCLE}/supervisor.py",
+        "self.requests.completed - completed_before",
+        "self.requests.completed",
+        "tests/test_lifecycle.py::test_the_report_counts_the_requests_of_the_stop_only",
+        FLASK,
+    ),
+    Sabotage(
+        "a process without a server drains",
+        f"{LIFECYCLE}/supervisor.py",
+        "self._urgency > Urgency.DRAIN or self._server_gone",
+        "self._urgency > Urgency.DRAIN",
+        "tests/test_lifecycle.py::test_there_is_no_drain_without_a_server",
+        FASTAPI,
+    ),
+    Sabotage(
+        "a script outlives its lifecycle",
+        f"{LIFECYCLE}/supervisor.py",
+        "if exit_code or self._serverless:",
+        "if exit_code:",
+        "tests/test_lifecycle.py::test_a_script_ends_as_soon_as_its_lifecycle_has",
+        FLASK,
+    ),
+    Sabotage(
+        "hooks are skipped when there is no time left",
+        f"{LIFECYCLE}/hooks.py",
+        "max(0.05, min(",
+        "max(0.0, min(",
+        "tests/test_hooks.py::test_they_run_even_if_there_is_no_time_left",
+        FASTAPI,
+    ),
+    Sabotage(
+        "a WebSocket that has gone leaves a task behind",
+        f"{LIFECYCLE}/inflight.py",
+        "await asyncio.gather(leave_taking, return_exceptions=True)",
+        "pass",
+        "tests/test_inflight.py::test_a_websocket_that_has_gone_leaves_nothing_behind",
+        FASTAPI,
+    ),
+    Sabotage(
+        "a request is done before its session is closed",
+        f"{LIFECYCLE}/inflight.py",
+        "        try:\n            if close :=",
+        "        try:\n            self._done()\n            if close :=",
+        "tests/test_inflight.py::test_it_is_in_flight_until_what_follows_the_response_is_done",
+        FLASK,
+    ),
+    Sabotage(
+        "readiness puts a stop down to others",
+        f"{PACKAGE}/web/health.py",
+        "lifecycle.unready_because() or await _failing(request.app.state.checks)",
+        "await _failing(request.app.state.checks) or lifecycle.unready_because()",
+        "tests/test_health.py::test_it_is_not_ready_but_alive_in_a_stop",
+        FASTAPI,
+    ),
+    Sabotage(
+        "gunicorn's workers hear Ctrl-C twice",
+        f"{LIFECYCLE}/supervisor.py",
+        "        if self._first_signal == signal.SIGINT:\n",
+        "        if False:\n",
+        "tests/test_signals.py::test_ctrl_c_in_a_terminal_is_one_signal",
+        FASTAPI,
+    ),
+]
+
 DATABASE = [
     Sabotage(
         "the response is sent before the commit",
@@ -1682,6 +1757,7 @@ SABOTAGES = [
     *SIGNALS,
     *ENDPOINT,
     *BUDGET,
+    *UNSEEN,
     *DATABASE,
     *CELERY,
     *END,

@@ -17,7 +17,10 @@ def test_it_is_alive_and_ready(client: httpx.Client) -> None:
         assert (response.status_code, response.json()) == (200, {"status": status})
 
 
-def test_it_is_not_ready_but_alive_in_a_stop(client: httpx.Client, server: ServerThread) -> None:
+def test_it_is_not_ready_but_alive_in_a_stop(
+    app: App, client: httpx.Client, server: ServerThread
+) -> None:
+    add_check(app, "mixer", lambda: 1 / 0)  # a stop is not put down to others
     server.lifecycle.request_stop("a test")
     assert server.lifecycle.stopped.wait(5)
     response = client.get("/readyz")

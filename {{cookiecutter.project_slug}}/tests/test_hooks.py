@@ -137,6 +137,12 @@ def test_those_that_hang_leave_the_others_a_fair_share(hang: Callable[[], object
     ]
 
 
+def test_they_run_even_if_there_is_no_time_left() -> None:
+    log = Log()
+    records = live(log.hook("a"), log.hook("b"), cleanup=0)
+    assert outcomes(records) == [("b", "ok"), ("a", "ok")]
+
+
 def test_one_may_take_what_the_others_do_not_claim() -> None:
     def stop_in_time() -> None:
         time.sleep(0.3)

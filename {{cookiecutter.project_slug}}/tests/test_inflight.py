@@ -94,6 +94,19 @@ def test_a_wsgi_request_is_in_flight_until_its_body_is_closed() -> None:
     assert (requests.count, requests.completed, body.closed) == (0, 1, True)
 
 
+def test_it_is_in_flight_until_what_follows_the_response_is_done() -> None:
+    requests = InFlight(lambda: None)
+    counts: list[int] = []
+
+    class WithSession(list[bytes]):
+        def close(self) -> None:
+            counts.append(requests.count)
+
+    response: Any = serve_wsgi(requests, WithSession([b"all"]))
+    response.close()
+    assert counts == [1]
+
+
 def test_a_plain_list_is_a_body_too() -> None:
     requests = InFlight(lambda: None)
     response: Any = serve_wsgi(requests, [b"all"])
@@ -205,6 +218,20 @@ def test_the_lifespan_is_not_counted() -> None:
 
     asgi = Asgi(app)
     asyncio.run(asgi.serve(type="lifespan"))
+
+
+def test_a_websocket_that_has_gone_leaves_nothing_behind() -> None:
+    async def app(scope: object, receive: Receive, send: Send) -> None:
+        await send({"type": "websocket.accept"})
+        await asyncio.sleep(0)
+
+    async def come_and_go() -> None:
+        await asgi.serve(type="websocket")
+        assert asyncio.all_tasks() == {asyncio.current_task()}
+        assert not asgi.drained._wakers
+
+    asgi = Asgi(app)
+    asyncio.run(come_and_go())
 
 
 def test_a_websocket_is_told_and_closed_at_the_drain() -> None:

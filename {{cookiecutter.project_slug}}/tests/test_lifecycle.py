@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import json
 import signal
+import subprocess
+import sys
 import threading
 import time
 from types import MappingProxyType, SimpleNamespace
@@ -173,6 +175,54 @@ def test_hooks_are_not_stopped_before_the_last_request_is_done() -> None:
     report = report_of(lifecycle)
     assert events == ["request done", "hook stopped"]
     assert (report.requests_completed, report.requests_abandoned) == (2, 0)
+
+
+def test_hooks_are_not_stopped_before_the_server_has_gone(monkeypatch: pytest.MonkeyPatch) -> None:
+    lifecycle = quick()
+    monkeypatch.setattr(lifecycle._signals, "pass_on", lambda signum: True)  # as beside a server
+    in_thread(lifecycle.start)
+    lifecycle.request_stop("somebody")
+    assert lifecycle.drain_begun.wait(5)
+    assert not lifecycle.cleanup_begun.wait(0.05), "it may still take requests"
+    lifecycle.stop()
+    assert report_of(lifecycle).problems == []
+
+
+def test_the_report_counts_the_requests_of_the_stop_only() -> None:
+    lifecycle = quick()
+    in_thread(lifecycle.start)
+    lifecycle.requests.leave(lifecycle.requests.enter("an earlier request"))
+    lifecycle.request_stop("somebody")
+    assert report_of(lifecycle).requests_completed == 0
+
+
+def test_there_is_no_drain_without_a_server() -> None:
+    lifecycle = quick(drain=10)
+    in_thread(lifecycle.start)
+    lifecycle.request_stop("somebody")
+    assert lifecycle.drain_begun.wait(5)
+    begun = time.monotonic()
+    lifecycle.stop()
+    assert time.monotonic() - begun < 5, "nobody serves any more"
+
+
+SCRIPT = """
+import signal, time
+from {{ cookiecutter.package_name }}.lifecycle import Budget, Lifecycle
+signal.signal(signal.SIGINT, signal.SIG_IGN)  # as a shell does for what it runs in the background
+Lifecycle(Budget.derive(drain=0, requests=3, cleanup=3)).start()
+print("ready", flush=True)
+time.sleep(60)
+"""
+
+
+def test_a_script_ends_as_soon_as_its_lifecycle_has() -> None:
+    command = [sys.executable, "-c", SCRIPT]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as script:
+        assert script.stdout is not None
+        assert script.stdout.readline() == "ready\n"
+        script.terminate()
+        assert script.wait(20) == 0, "it was not ended, and told so at its deadline"
 
 
 def test_a_request_is_abandoned_at_its_deadline(caplog: pytest.LogCaptureFixture) -> None:

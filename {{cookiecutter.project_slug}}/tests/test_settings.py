@@ -53,7 +53,7 @@ def test_phases_that_do_not_fit_are_added_up(
 
 def test_the_environment_is_read(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PORT", "1234")
-    monkeypatch.setenv("LOG_LEVEL", "debug")
+    monkeypatch.setenv("LOG_LEVEL", "DEBUG")
     monkeypatch.setenv("SHUTDOWN_DRAIN_SECONDS", "1.5")
     settings = load_settings()
     assert (settings.port, settings.log_level, settings.budget.drain) == (1234, "debug", 1.5)

@@ -55,7 +55,8 @@ def create_celery(settings: Settings) -> Celery:
         try:
             work_on(task_id, sent, payload, records, send_again)
         except (QueueUnavailableError, *UNAVAILABLE) as error:
-            logger.error("task handed back", extra={"task": task_id, "error": str(error)})
+            problem = str(error.__cause__ or error)
+            logger.error("task handed back", extra={"task": task_id, "error": problem})
             raise Reject(str(error), requeue=True) from None
 
     return celery

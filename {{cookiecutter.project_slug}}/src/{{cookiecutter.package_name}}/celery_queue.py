@@ -50,7 +50,8 @@ class CeleryTaskQueue:
             self._send(task)
         except QueueUnavailableError as error:
             self._refuse_until = time.monotonic() + REFUSE_SECONDS
-            logger.warning("task refused", extra={"error": str(error)})
+            # Why is for the log: it may name hosts.
+            logger.warning("task refused", extra={"problem": str(error.__cause__)})
             raise
         return task
 
@@ -94,4 +95,4 @@ class CeleryTaskQueue:
         except UNAVAILABLE as error:
             with contextlib.suppress(QueueUnavailableError):
                 self._records.discard(task.id)
-            raise QueueUnavailableError(f"the broker does not answer: {error}") from error
+            raise QueueUnavailableError("the broker does not answer") from error

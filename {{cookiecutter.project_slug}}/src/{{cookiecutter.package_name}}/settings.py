@@ -9,14 +9,21 @@ import tempfile
 #% if cookiecutter.background != "none"
 from pathlib import Path
 #% endif
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 #% if cookiecutter.shutdown_endpoint
-from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
+from pydantic import (
+    BeforeValidator,
+    Field,
+    SecretStr,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
 #% elif cookiecutter.database == "sqlite" or cookiecutter.background == "celery"
-from pydantic import Field, SecretStr, ValidationError, model_validator
+from pydantic import BeforeValidator, Field, SecretStr, ValidationError, model_validator
 #% else
-from pydantic import Field, ValidationError, model_validator
+from pydantic import BeforeValidator, Field, ValidationError, model_validator
 #% endif
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
@@ -30,7 +37,7 @@ from .lifecycle import Budget
 
 GRACE_SECONDS = {{ cookiecutter.grace_period_seconds }}  # what the platform grants before SIGKILL
 THREADS = 8  # of each worker
-LogLevel = Literal["debug", "info", "warning", "error"]
+LogLevel = Annotated[Literal["debug", "info", "warning", "error"], BeforeValidator(str.lower)]
 Seconds = Field(default=None, ge=0, allow_inf_nan=False)
 
 

@@ -152,4 +152,4 @@ def _unavailable() -> Iterator[None]:
     try:
         yield
     except RedisError as error:
-        raise QueueUnavailableError(f"the task records do not answer: {error}") from error
+        raise QueueUnavailableError("the task records do not answer") from error
