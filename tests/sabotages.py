@@ -321,6 +321,14 @@ CONNECTIONS = [
         FLASK,
     ),
     Sabotage(
+        "a worker is recycled during its drain",
+        f"{PACKAGE}/worker.py",
+        "if not (self._recycled or worker.lifecycle.draining):",
+        "if not self._recycled:",
+        "tests/test_recycling.py::test_a_worker_that_drains_is_not_recycled",
+        FASTAPI,
+    ),
+    Sabotage(
         "a byte is written into what a hook has opened",
         f"{PACKAGE}/worker.py",
         "self._last_call = time.monotonic() + LINGER_SECONDS",
