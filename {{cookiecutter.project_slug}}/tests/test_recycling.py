@@ -45,7 +45,7 @@ def test_a_recycled_worker_ends_its_streams_and_finishes_its_requests(
         assert "".join(events) in ("", "data: tick\n\n")  # raises if the stream goes on
     barrier.release()
     assert parked.result().json() == {"status": "released"}
-    server.wait_until(lambda: len(server.worker_pids) == 2, 5, "a worker in its place")
+    server.wait_until(lambda: len(server.worker_pids) == 2, 10, "a worker in its place")
     assert server.reports[0]["problems"] == []
     server.signal(signal.SIGTERM)
     assert server.wait() == 0
@@ -58,7 +58,7 @@ def test_a_stuck_request_holds_up_a_recycled_worker_no_longer_than_a_stop(
     stuck = in_background(server.get, f"/stuck?port={barrier.port}")
     barrier.wait_for_arrivals()
     send_max_requests(server)
-    server.wait_until(lambda: len(server.worker_pids) == 2, 5, "a worker in its place")
+    server.wait_until(lambda: len(server.worker_pids) == 2, 10, "a worker in its place")
     assert isinstance(stuck.exception(), httpx.RemoteProtocolError)
     assert server.reports[0]["requests_abandoned"] == 1
 
