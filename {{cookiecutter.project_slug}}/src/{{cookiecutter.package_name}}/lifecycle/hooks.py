@@ -119,8 +119,9 @@ class Hooks:
     def _share(self, hook: Resource, remaining: float) -> float:
         """A hook may take what the ones behind it do not claim, and its fair share at the least:
         so one that hangs cannot use up the others' time."""
-        claimed = sum(other.timeout for other in self._started if other.stop is not None)
-        fair = remaining / (len(self._started) + 1)
+        behind = [other.timeout for other in self._started if other.stop is not None]
+        claimed = sum(behind)
+        fair = remaining / (len(behind) + 1)
         return max(0.05, min(hook.timeout, max(remaining - claimed, fair)))
 
     def _stop_one(self, name: str, stop: Action, seconds: float) -> HookRecord:
