@@ -784,6 +784,65 @@ TASKS = [
         "test_what_a_process_left_that_was_killed_at_its_start_is_removed",
         FLASK,
     ),
+    Sabotage(
+        "the pipes of killed processes pile up",
+        f"{PACKAGE}/presence.py",
+        "        pipe.unlink(missing_ok=True)\n",
+        "",
+        "tests/test_sqlite_queue.py::test_the_pipes_of_killed_processes_do_not_pile_up",
+        FLASK,
+    ),
+    Sabotage(
+        "others see a process before it can answer",
+        f"{PACKAGE}/presence.py",
+        'hidden = self._folder / f".{self.name}"',
+        "hidden = self._folder / self.name",
+        "tests/test_sqlite_queue.py::test_a_process_that_is_starting_is_not_taken_for_a_dead_one",
+        FLASK,
+    ),
+    Sabotage(
+        "a process without a pipe is not taken for dead",
+        f"{PACKAGE}/presence.py",
+        "in (errno.ENXIO, errno.ENOENT):",
+        "== errno.ENXIO:",
+        "tests/test_sqlite_queue.py::"
+        "test_a_task_is_taken_up_though_the_pipe_of_its_process_is_gone_too",
+        FLASK,
+    ),
+    Sabotage(
+        "nobody hears of tasks that are handed back",
+        f"{PACKAGE}/sqlite_queue.py",
+        "        self._wake_everybody()\n        return leased\n",
+        "        return leased\n",
+        "tests/test_sqlite_queue.py::"
+        "test_another_process_hears_at_once_of_a_task_that_was_handed_back",
+        FLASK,
+    ),
+    Sabotage(
+        "a locked file holds up clients for a minute",
+        f"{PACKAGE}/queue_file.py",
+        "LOCK_SECONDS = 2.0",
+        "LOCK_SECONDS = 60.0",
+        "tests/test_sqlite_queue.py::test_a_locked_file_is_not_waited_for_longer_than_clients_wait",
+        FLASK,
+    ),
+    Sabotage(
+        "the file is closed before all is stored",
+        f"{PACKAGE}/sqlite_queue.py",
+        "        self._storer.join()\n",
+        "",
+        "tests/test_sqlite_queue.py::test_what_was_accepted_before_the_end_is_stored",
+        FLASK,
+    ),
+    Sabotage(
+        "dead processes are looked for only at the start",
+        f"{PACKAGE}/task_thread.py",
+        "time.monotonic() + TIDY_SECONDS",
+        "float('inf')",
+        "tests/test_sqlite_queue.py::"
+        "test_a_task_is_taken_up_though_nobody_comes_in_place_of_its_dead_process",
+        FLASK,
+    ),
 ]
 
 SIGNALS = [

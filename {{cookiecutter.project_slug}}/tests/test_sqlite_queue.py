@@ -83,6 +83,12 @@ def queue(open_queue: Open) -> SqliteTaskQueue:
     return open_queue()
 
 
+@pytest.fixture
+def pipes(task_queue_path: Path) -> Path:
+    """Where each process that has the queue open has its pipe."""
+    return task_queue_path.with_name(f"{task_queue_path.name}-processes")
+
+
 def other_process(path: Path, code: str) -> subprocess.Popen[str]:
     """Another process that has the queue open, until it is told to end."""
     return subprocess.Popen(
@@ -111,6 +117,14 @@ def take(queue: SqliteTaskQueue) -> Task:
     task = queue.take()
     assert task is not None
     return task
+
+
+def take_and_leave(path: Path) -> None:
+    """As a process that takes a task and is gone before the end of it, without a trace."""
+    leaving = SqliteTaskQueue(path)
+    leaving.open()
+    take(leaving)
+    leaving.close()
 
 
 def status(queue: TaskQueue, task_id: str) -> tuple[str, int, str | None]:
@@ -169,6 +183,16 @@ def test_a_task_that_was_handed_back_is_as_if_never_taken(queue: SqliteTaskQueue
     assert queue.hand_back(task)
     assert status(queue, task_id) == ("queued", 0, None)
     assert not queue.hand_back(task)
+
+
+def test_another_process_hears_at_once_of_a_task_that_was_handed_back(open_queue: Open) -> None:
+    one, other = open_queue(), open_queue()
+    woken = threading.Semaphore(0)
+    other.subscribe(woken.release)
+    one.submit({})
+    assert woken.acquire(timeout=5)
+    one.hand_back(take(one))
+    assert woken.acquire(timeout=5), "it waits until others look for it"
 
 
 def test_who_has_lost_the_lease_cannot_end_the_task(open_queue: Open) -> None:
@@ -242,19 +266,26 @@ def test_the_queue_holds_as_many_tasks_as_it_should(task_queue_path: Path) -> No
 # The file
 
 
-def test_the_file_and_its_folder_are_private(queue: SqliteTaskQueue, task_queue_path: Path) -> None:
+def test_the_file_and_its_folder_are_private(
+    queue: SqliteTaskQueue, task_queue_path: Path, pipes: Path
+) -> None:
     queue.submit({})
     files = [file for file in task_queue_path.parent.iterdir() if file.is_file()]
     assert len(files) == 3  # with the log and its index
     assert {file.stat().st_mode & 0o777 for file in files} == {0o600}
-    folder = task_queue_path.with_name(f"{task_queue_path.name}-processes")
-    assert folder.stat().st_mode & 0o777 == 0o700
+    assert pipes.stat().st_mode & 0o777 == 0o700
 
 
 def test_each_commit_is_synced_to_the_disk(queue: SqliteTaskQueue) -> None:
     with queue._accepting as sql:
         assert sql.execute("PRAGMA journal_mode").fetchone() == ("wal",)
         assert sql.execute("PRAGMA synchronous").fetchone() == (2,)  # FULL
+
+
+def test_a_locked_file_is_not_waited_for_longer_than_clients_wait(queue: SqliteTaskQueue) -> None:
+    with queue._accepting as sql:
+        [milliseconds] = sql.execute("PRAGMA busy_timeout").fetchone()
+    assert milliseconds < 5000
 
 
 def open_file(path: Path) -> None:
@@ -356,6 +387,23 @@ def test_a_folder_that_is_not_there_is_named(task_queue_path: Path) -> None:
         open_file(path)
 
 
+def test_what_was_accepted_before_the_end_is_stored(task_queue_path: Path) -> None:
+    queue = SqliteTaskQueue(task_queue_path)
+    queue.open()
+    closed = threading.Event()
+
+    def hold_up_the_thread_that_stores() -> None:
+        closed.wait(0.1)
+
+    queue.subscribe(hold_up_the_thread_that_stores)
+    queue.submit({})
+    last = queue.enqueue({})
+    queue.close()
+    stored = last.done() and last.exception() is None
+    closed.set()
+    assert stored, "the file was closed before the task was in it"
+
+
 def test_a_closed_queue_accepts_nothing(task_queue_path: Path) -> None:
     queue = SqliteTaskQueue(task_queue_path)
     with pytest.raises(QueueUnavailableError, match="closed"):
@@ -382,6 +430,15 @@ def test_a_living_process_keeps_its_task_and_a_killed_one_does_not(
     assert status(queue, task_id) == ("queued", 1, "its process died")
     queue.acknowledge(take(queue))
     assert status(queue, task_id) == ("done", 2, None)
+
+
+def test_a_task_is_taken_up_though_the_pipe_of_its_process_is_gone_too(
+    queue: SqliteTaskQueue, task_queue_path: Path
+) -> None:
+    task_id = queue.submit({}).id
+    take_and_leave(task_queue_path)
+    queue.tidy()
+    assert status(queue, task_id) == ("queued", 1, "its process died")
 
 
 def test_a_task_that_kills_each_of_its_processes_is_given_up(
@@ -413,13 +470,33 @@ def test_a_task_is_told_to_other_processes_at_once(
 
 
 def test_what_a_process_left_that_was_killed_at_its_start_is_removed(
-    open_queue: Open, task_queue_path: Path
+    open_queue: Open, pipes: Path
 ) -> None:
     open_queue()
-    left_behind = task_queue_path.with_name(f"{task_queue_path.name}-processes") / ".left"
+    left_behind = pipes / ".left"
     os.mkfifo(left_behind)
     open_queue()
     assert not left_behind.exists()
+
+
+def test_the_pipes_of_killed_processes_do_not_pile_up(queue: SqliteTaskQueue, pipes: Path) -> None:
+    os.mkfifo(pipes / "killed")  # nobody reads from it
+    queue._presence.wake_others()
+    assert [pipe.name for pipe in pipes.iterdir()] == [queue._presence.name]
+
+
+def test_a_process_that_is_starting_is_not_taken_for_a_dead_one(
+    queue: SqliteTaskQueue, open_queue: Open, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make_pipe = os.mkfifo
+
+    def make_pipe_as_others_are_woken_up(path: Path, mode: int) -> None:
+        make_pipe(path, mode)
+        queue._presence.wake_others()
+
+    monkeypatch.setattr(os, "mkfifo", make_pipe_as_others_are_woken_up)
+    starting = open_queue()  # fails if its pipe was removed
+    assert queue._presence.is_alive(starting._presence.name)
 
 
 def test_many_processes_take_each_task_once(queue: SqliteTaskQueue, task_queue_path: Path) -> None:
@@ -542,6 +619,21 @@ def test_a_task_does_not_wait_until_all_old_ones_are_forgotten(
     thread.handle()
     assert begun.get_nowait()
     assert queue.counts()["done"] == 4
+
+
+def test_a_task_is_taken_up_though_nobody_comes_in_place_of_its_dead_process(
+    queue: SqliteTaskQueue,
+    task_queue_path: Path,
+    thread: TaskThread,
+    begun: SimpleQueue[Task],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(task_thread, "TIDY_SECONDS", 0.01)
+    thread.handle()  # the first look
+    task_id = queue.submit({}).id
+    take_and_leave(task_queue_path)
+    thread.start()
+    assert begun.get(timeout=5).id == task_id
 
 
 def test_the_running_task_is_finished_at_a_stop(
