@@ -73,7 +73,7 @@ def test_a_worker_that_is_one_too_many_takes_its_time(
     server = serve(*PROBE)
     answer = in_background(server.get, f"/park?port={barrier.port}")
     barrier.wait_for_arrivals()
-    for _ in range(3):  # gunicorn repeats it each second
+    for _ in range(5):  # gunicorn repeats it each second
         server.signal(signal.SIGTERM, server.worker_pids[0])
         server.wait_for_log("draining")
         time.sleep(0.3)  # it is no burst
