@@ -137,6 +137,13 @@ def test_those_that_hang_leave_the_others_a_fair_share(hang: Callable[[], object
     ]
 
 
+def test_one_that_has_nothing_to_stop_has_no_share(hang: Callable[[], object]) -> None:
+    hooks = [Hook("nothing", start=lambda: None), Hook("hanging 1", stop=hang)]
+    records = live(*hooks, Hook("hanging 2", stop=hang), cleanup=0.6)
+    assert records[0].name == "hanging 2"
+    assert records[0].seconds >= 0.29
+
+
 def test_they_run_even_if_there_is_no_time_left() -> None:
     hooks = [Hook(name, stop=lambda: time.sleep(0.005)) for name in ("a", "b")]
     assert outcomes(live(*hooks, cleanup=0)) == [("b", "ok"), ("a", "ok")]
