@@ -1405,6 +1405,14 @@ TRANSACTIONS = (
 
 UNSEEN = [
     Sabotage(
+        "the server accepts connections until it closes them",
+        f"{PACKAGE}/worker.py",
+        "            server.close()\n",
+        "            pass\n",
+        "tests/test_drain.py::test_what_is_accepted_is_answered_until_the_last_moment",
+        FASTAPI,
+    ),
+    Sabotage(
         "hooks stop while the server still serves",
         f"{LIFECYCLE}/supervisor.py",
         "(self._server_gone and not self.requests.count)",

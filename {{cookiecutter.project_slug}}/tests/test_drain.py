@@ -35,6 +35,7 @@ class Stop:
     in_drain: list[httpx.Response]
     seconds_beside_open_connection: float
     refused: float
+    unanswered: list[str]
     parked: Future[httpx.Response]
     big: Future[int]
     stream: Future[tuple[str, float]]
@@ -73,11 +74,12 @@ def stop_amid_requests(serve: Serve) -> Stop:
         received = threads.submit(lambda: sum(map(len, chunks)))
         in_drain = [kept.get("/livez"), *map(server.get, PAGES)]
         beside = seconds_beside_open_connection(server)
-        refused = seconds_until(lambda: is_refused(server), since=begun)
+        unanswered: list[str] = []
+        refused = seconds_until(lambda: is_refused(server, unanswered), since=begun)
         barrier.release()
         code = server.wait()
     return Stop(
-        *(before, unready, in_drain, beside, refused, parked, received, streamed),
+        *(before, unready, in_drain, beside, refused, unanswered, parked, received, streamed),
         *(code, server.records, server.reports),
     )
 
@@ -91,14 +93,16 @@ def seconds_until(condition: Callable[[], bool], since: float) -> float:
     return math.inf
 
 
-def is_refused(server: ServerProcess) -> bool:
-    """Whether nobody listens; until then, what is accepted is answered."""
+def is_refused(server: ServerProcess, unanswered: list[str]) -> bool:
+    """Whether nobody listens; note whose request was accepted, and not answered."""
     try:
         assert server.get("/livez").status_code == 200
     except httpx.ConnectError:
         return True
     except httpx.NetworkError:  # it came in the very moment in which the server stopped listening
         return False
+    except httpx.RemoteProtocolError as error:
+        unanswered.append(str(error))
     return False
 
 
@@ -148,6 +152,10 @@ def test_new_requests_are_served_during_the_drain_and_refused_after_it(
     refused = stop().refused
     assert refused >= DRAIN_SECONDS, "the drain was cut short"
     assert refused < math.inf, "it went on accepting requests after the drain"
+
+
+def test_what_is_accepted_is_answered_until_the_last_moment(stop: Callable[[], Stop]) -> None:
+    assert stop().unanswered == []
 
 
 def test_a_client_that_leaves_its_connection_open_does_not_hold_up_others(

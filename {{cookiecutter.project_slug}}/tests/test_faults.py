@@ -92,7 +92,7 @@ def test_the_server_leaves_alone_what_a_hook_opens(serve: Serve) -> None:
 
 def test_a_hook_that_does_not_start_ends_the_server_with_its_name(serve: Serve) -> None:
     server = serve(*PROBE, PROBE_HOOKS="first,not starting", workers=0, WEB_CONCURRENCY="2")
-    assert server.wait() == 3
+    assert server.wait() == 3, "the master was not told, or made something else of it"
     assert "Traceback" not in server.log
     assert "hook 'not starting' did not start: RuntimeError: broken on purpose" in server.log
 

@@ -149,4 +149,4 @@ def test_a_client_that_does_not_answer_is_not_waited_for_long(serve: Serve) -> N
         begun = time.monotonic()
         server.signal(signal.SIGTERM)
         assert server.wait() == 0
-    assert time.monotonic() - begun < 2.5
+    assert time.monotonic() - begun < 4, "it was waited for as long as for a request"
