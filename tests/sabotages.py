@@ -386,6 +386,15 @@ CONNECTIONS = [
         "tests/test_servers.py::test_it_leaves_nothing_behind",
         FLASK,
     ),
+    Sabotage(
+        "connections opened long in advance hold the exit",
+        f"{PACKAGE}/worker.py",
+        'deferred = getattr(self, "pending_conns", ())',
+        "deferred: tuple[Any, ...] = ()",
+        "tests/test_idle_connections.py::"
+        "test_a_connection_opened_long_in_advance_does_not_hold_the_exit",
+        FLASK,
+    ),
 ]
 
 WEBSOCKETS = [
@@ -1308,6 +1317,27 @@ END = [
         "sorted(_unclean)",
         "tests/test_workers.py::test_a_worker_that_the_master_has_to_kill_shows_in_the_exit_code",
         FASTAPI,
+    ),
+    Sabotage(
+        "a worker killed as its hooks start does not show in the exit code",
+        f"{PACKAGE}/worker.py",
+        "    enter_service(worker)\n"
+        "    try:\n"
+        "        lifecycle.start(server_signal=signal.SIGTERM)\n",
+        "    try:\n"
+        "        lifecycle.start(server_signal=signal.SIGTERM)\n"
+        "        enter_service(worker)\n",
+        "tests/test_workers.py::test_a_worker_killed_as_its_hooks_start_shows_in_the_exit_code",
+        FLASK,
+    ),
+    Sabotage(
+        "a worker that ends without a stop signal passes for clean",
+        f"{PACKAGE}/serving.py",
+        "    if lifecycle.exit_code:\n        sys.exit(lifecycle.exit_code)\n",
+        "",
+        "tests/test_workers.py::"
+        "test_a_worker_that_was_aborted_and_whose_hooks_fail_shows_in_the_exit_code",
+        FLASK,
     ),
     Sabotage(
         "abandoned requests are no problem",

@@ -121,6 +121,7 @@ tests/test_flask_run.py                                    -  -  x  x  -  x  -  
 tests/test_health.py                                       x  x  x  x  x  x  x  x
 tests/test_heartbeat.py                                    x  x  -  -  x  -  x  -
 tests/test_hooks.py                                        x  x  x  x  x  x  x  x
+tests/test_idle_connections.py                             -  -  x  x  -  x  -  x
 tests/test_imports.py                                      x  x  x  x  x  x  x  x
 tests/test_inflight.py                                     x  x  x  x  x  x  x  x
 tests/test_leaks.py                                        x  x  x  x  x  x  x  x

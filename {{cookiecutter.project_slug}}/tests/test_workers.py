@@ -10,10 +10,17 @@ import pytest
 
 from .barrier import Barrier
 from .conftest import InBackground, Serve
+from .servers import ServerProcess
 
 pytestmark = pytest.mark.shutdown
 
 PROBE = ("gunicorn", "tests.probe:app")
+
+
+def booting_pid(server: ServerProcess) -> int:
+    """The process of the first worker, which need not be ready."""
+    booting = server.wait_for_log("Booting worker with pid").split("pid: ")[1]
+    return int(booting.split('"')[0])
 
 
 def test_a_worker_that_was_killed_shows_in_the_exit_code(serve: Serve) -> None:
@@ -78,6 +85,38 @@ def test_workers_stop_clean_when_their_master_is_killed(
     assert (report["reason"], report["exit_code"]) == ("parent process died", 0)
 
 
+def test_a_worker_killed_as_its_hooks_start_shows_in_the_exit_code(
+    serve: Serve, barrier: Barrier
+) -> None:
+    server = serve(
+        *PROBE,
+        workers=0,
+        WEB_CONCURRENCY="1",
+        PROBE_HOOKS="starting slowly",
+        PROBE_BARRIER=str(barrier.port),
+    )
+    barrier.wait_for_arrivals()
+    killed = booting_pid(server)
+    server.signal(signal.SIGKILL, killed)
+    barrier.wait_for_arrivals()  # of the next one
+    server.signal(signal.SIGTERM)
+    barrier.release()
+    assert server.wait() == 1, "a worker was killed, and the exit code says that all is well"
+    assert f"workers that did not stop clean: {killed}" in server.log
+
+
+def test_a_worker_that_was_aborted_and_whose_hooks_fail_shows_in_the_exit_code(
+    serve: Serve,
+) -> None:
+    server = serve(*PROBE, PROBE_HOOKS="failing")
+    [aborted] = server.worker_pids
+    server.signal(signal.SIGABRT, aborted)  # as the master does when it shows no sign of life
+    server.wait_for_log("shutdown report")
+    server.signal(signal.SIGTERM)
+    assert server.wait() == 1, "a worker's hook failed, and the exit code says that all is well"
+    assert f"workers that did not stop clean: {aborted}" in server.log
+
+
 @pytest.mark.parametrize("target", ["master", "worker"])
 def test_a_stop_while_a_worker_starts_is_a_stop_all_the_same(
     target: str, serve: Serve, barrier: Barrier
@@ -94,8 +133,7 @@ def test_a_stop_while_a_worker_starts_is_a_stop_all_the_same(
         server.signal(signal.SIGTERM)
         server.wait_for_log("Handling signal: term")
     else:
-        booting = server.wait_for_log("Booting worker with pid").split("pid: ")[1]
-        server.signal(signal.SIGTERM, int(booting.split('"')[0]))
+        server.signal(signal.SIGTERM, booting_pid(server))
         # The next one starts at once, and so does the test's own stop of it.
     barrier.release()
     server.wait_for_log("shutdown report")

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Iterator
 
 from flask import Response, request
+from gunicorn.workers import gthread
 
 from {{ cookiecutter.package_name }}.app import create_app
 from {{ cookiecutter.package_name }}.lifecycle import Lifecycle
@@ -18,6 +20,10 @@ BIG_CHUNK, BIG_CHUNKS = b"x" * 65_536, 256
 
 # Requests that can be stuck at the same time.
 STUCK = (("/stuck",),)
+
+# How long gunicorn lets a thread wait for the first request of a connection.
+if seconds := os.environ.get("PROBE_DATA_SECONDS"):
+    gthread.DEFAULT_WORKER_DATA_TIMEOUT = float(seconds)
 
 app = create_app()
 lifecycle: Lifecycle = app.extensions["lifecycle"]
