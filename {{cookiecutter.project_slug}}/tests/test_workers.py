@@ -111,7 +111,7 @@ def test_a_worker_that_was_aborted_and_whose_hooks_fail_shows_in_the_exit_code(
     server = serve(*PROBE, PROBE_HOOKS="failing")
     [aborted] = server.worker_pids
     server.signal(signal.SIGABRT, aborted)  # as the master does when it shows no sign of life
-    server.wait_for_log("shutdown report")
+    server.wait_for_log(f"Worker (pid:{aborted})")  # has ended
     server.signal(signal.SIGTERM)
     assert server.wait() == 1, "a worker's hook failed, and the exit code says that all is well"
     assert f"workers that did not stop clean: {aborted}" in server.log
