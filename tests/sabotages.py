@@ -1435,12 +1435,20 @@ TRANSACTIONS = (
 
 UNSEEN = [
     Sabotage(
-        "the server accepts connections until it closes them",
+        "who has connected is reset when the server stops listening",
         f"{PACKAGE}/worker.py",
-        "            server.close()\n",
-        "            pass\n",
-        "tests/test_drain.py::test_what_is_accepted_is_answered_until_the_last_moment",
+        "waiting = _accept_all(sockets or [])",
+        "waiting: list[socket.socket] = []",
+        "tests/test_connections.py::test_who_connects_until_the_end_is_answered_or_refused",
         FASTAPI,
+    ),
+    Sabotage(
+        "who has connected is reset when the server stops listening",
+        f"{PACKAGE}/worker.py",
+        "                    self.accept(listener)\n",
+        "                    break\n",
+        "tests/test_connections.py::test_who_connects_until_the_end_is_answered_or_refused",
+        FLASK,
     ),
     Sabotage(
         "hooks stop while the server still serves",

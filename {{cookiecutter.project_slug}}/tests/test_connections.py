@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import http.client
 import signal
 import socket
@@ -10,6 +11,7 @@ from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass
+from itertools import chain
 from typing import Any
 
 import pytest
@@ -114,3 +116,34 @@ def test_idle_connections_do_not_hold_the_exit(stop: Callable[[], Stop]) -> None
     assert waited_for == [], "connections without a request were waited for"
     assert seen.seconds_after_upload < SOON, "it did not end with the last request"
     assert seen.exit_code == 0
+
+
+async def connect_until_refused(port: int) -> list[str]:
+    """Send one request after the other, each on a connection of its own; what has failed."""
+    failures: list[str] = []
+    while True:
+        try:
+            reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        except ConnectionRefusedError:
+            return failures
+        try:
+            writer.write(b"GET /nap HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
+            answer = await reader.read()
+            if not answer.startswith(b"HTTP/1.1 200"):
+                failures.append(f"answered {answer!r}")
+        except OSError as error:
+            failures.append(repr(error))
+        finally:
+            writer.close()
+
+
+def test_who_connects_until_the_end_is_answered_or_refused(serve: Serve) -> None:
+    server = serve("gunicorn", "tests.probe:app", SHUTDOWN_DRAIN_SECONDS="0.5")
+
+    async def stop_amid_new_connections() -> list[list[str]]:
+        clients = [asyncio.create_task(connect_until_refused(server.port)) for _ in range(20)]
+        server.signal(signal.SIGTERM)
+        return await asyncio.gather(*clients)
+
+    assert list(chain.from_iterable(asyncio.run(stop_amid_new_connections()))) == []
+    assert server.wait() == 0

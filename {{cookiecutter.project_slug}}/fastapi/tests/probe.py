@@ -61,6 +61,13 @@ def stuck_in_thread(port: int) -> None:
     stuck_forever()
 
 
+@app.get("/nap")
+async def nap() -> dict[str, str]:
+    """Block the whole event loop for a moment, so that clients wait to be accepted."""
+    time.sleep(0.005)
+    return {"status": "awake"}
+
+
 @app.get("/stuck-in-loop")
 async def stuck_in_loop(port: int) -> None:
     """Block the whole event loop."""

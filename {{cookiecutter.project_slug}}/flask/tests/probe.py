@@ -37,6 +37,13 @@ def park() -> dict[str, str]:
     return {"status": "released"}
 
 
+@app.get("/nap")
+def nap() -> dict[str, str]:
+    """Block a thread for a moment, so that clients wait for one."""
+    time.sleep(0.005)
+    return {"status": "awake"}
+
+
 @app.get("/stuck")
 def stuck() -> dict[str, str]:
     """Block this thread."""

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import math
 import os
+import select
 import signal
 import socket
 import sys
@@ -62,13 +64,46 @@ class LingeringServer(Server):
             os.kill(worker.pid, signal.SIGTERM)
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        """Stop accepting, linger while connections are open, then stop."""
+        """Stop accepting, serve whoever has connected, linger while connections are open, stop."""
+        until = time.monotonic() + LINGER_SECONDS
+        waiting = _accept_all(sockets or [])
         for server in self.servers:
             server.close()
-        until = time.monotonic() + LINGER_SECONDS
+        await self._serve_all(waiting)
         while self.server_state.connections and time.monotonic() < until:
             await asyncio.sleep(0.02)  # there is no event to wait for
         await super().shutdown(sockets)
+
+    async def _serve_all(self, connections: list[socket.socket]) -> None:
+        connect = partial(
+            asyncio.get_running_loop().connect_accepted_socket,
+            self._create_protocol,
+            ssl=self.config.ssl,
+        )
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(LINGER_SECONDS):  # for those that are slow with TLS
+                await asyncio.gather(*map(connect, connections), return_exceptions=True)
+
+    def _create_protocol(self) -> asyncio.Protocol:
+        """As uvicorn does for each connection."""
+        protocol_class: Any = self.config.http_protocol_class
+        protocol: asyncio.Protocol = protocol_class(
+            config=self.config, server_state=self.server_state, app_state=self.lifespan.state
+        )
+        return protocol
+
+
+def _accept_all(listeners: list[socket.socket]) -> list[socket.socket]:
+    """Accept who waits for it: closing the listeners would reset their connections.
+
+    All at once, since clients can connect as fast as an event loop accepts.
+    """
+    accepted = []
+    for listener in listeners:
+        while select.select([listener], [], [], 0)[0]:
+            with contextlib.suppress(OSError):  # another worker was faster
+                accepted.append(listener.accept()[0])
+    return accepted
 
 
 class Worker(UvicornWorker):  # type: ignore[misc]  # gunicorn, its base, is not typed
