@@ -108,7 +108,9 @@ def test_a_worker_killed_as_its_hooks_start_shows_in_the_exit_code(
 def test_a_worker_that_was_aborted_and_whose_hooks_fail_shows_in_the_exit_code(
     serve: Serve,
 ) -> None:
-    server = serve(*PROBE, PROBE_HOOKS="failing")
+    # gthread starts no thread after the first one: to be aborted meanwhile may keep it from ending.
+    server = serve(*PROBE, "--threads", "1", PROBE_HOOKS="failing")
+    assert server.get("/livez").status_code == 200
     [aborted] = server.worker_pids
     server.signal(signal.SIGABRT, aborted)  # as the master does when it shows no sign of life
     server.wait_for_log(f"Worker (pid:{aborted})")  # has ended
