@@ -118,7 +118,7 @@ def test_idle_connections_do_not_hold_the_exit(stop: Callable[[], Stop]) -> None
     assert seen.exit_code == 0
 
 
-async def connect_until_refused(port: int) -> list[str]:
+async def connect_until_refused(port: int, path: str) -> list[str]:
     """Send one request after the other, each on a connection of its own; what has failed."""
     failures: list[str] = []
     while True:
@@ -127,7 +127,7 @@ async def connect_until_refused(port: int) -> list[str]:
         except ConnectionRefusedError:
             return failures
         try:
-            writer.write(b"GET /nap HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
+            writer.write(f"GET {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n".encode())
             answer = await reader.read()
             if not answer.startswith(b"HTTP/1.1 200"):
                 failures.append(f"answered {answer!r}")
@@ -141,7 +141,10 @@ def test_who_connects_until_the_end_is_answered_or_refused(serve: Serve) -> None
     server = serve("gunicorn", "tests.probe:app", SHUTDOWN_DRAIN_SECONDS="0.5")
 
     async def stop_amid_new_connections() -> list[list[str]]:
-        clients = [asyncio.create_task(connect_until_refused(server.port)) for _ in range(20)]
+        clients = [
+            asyncio.create_task(connect_until_refused(server.port, path))
+            for path in ("/livez", "/nap") * 15
+        ]
         server.signal(signal.SIGTERM)
         return await asyncio.gather(*clients)
 

@@ -43,7 +43,7 @@ def files_left_open(pid: int, before: list[str]) -> list[str]:
 def test_requests_leave_no_file_open(serve: Serve) -> None:
     server = serve("gunicorn", "tests.probe:app")
     [worker] = server.worker_pids
-    assert server.get("/livez").status_code == 200  # it is up entirely
+    assert server.get("/readyz").status_code == 200  # it is up, and has what that needs
     before = open_files(worker)
     for _ in range(20):
         with server.client() as client:

@@ -6,7 +6,7 @@ import sys
 
 from alembic import context
 from sqlalchemy import NullPool, create_engine
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import DatabaseError, OperationalError
 
 from {{ cookiecutter.package_name }} import logs
 from {{ cookiecutter.package_name }}.database.models import Base
@@ -41,5 +41,7 @@ def print_sql() -> None:
 
 try:
     print_sql() if context.is_offline_mode() else migrate()
-except OperationalError as error:
+except DatabaseError as error:
+    if type(error) not in (DatabaseError, OperationalError):
+        raise  # the mistake is in a migration
     sys.exit(f"DATABASE_URL, {place(url)}: {error.orig}")
