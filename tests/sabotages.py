@@ -1335,8 +1335,8 @@ END = [
         f"{PACKAGE}/serving.py",
         "    if lifecycle.exit_code:\n        sys.exit(lifecycle.exit_code)\n",
         "",
-        "tests/test_workers.py::"
-        "test_a_worker_that_was_aborted_and_whose_hooks_fail_shows_in_the_exit_code",
+        "tests/test_report.py::"
+        "test_a_worker_that_ends_without_a_signal_is_not_clean_if_a_hook_has_failed",
         FLASK,
     ),
     Sabotage(

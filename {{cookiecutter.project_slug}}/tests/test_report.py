@@ -8,8 +8,16 @@ import subprocess
 import sys
 import threading
 import time
+from types import SimpleNamespace
 
+import pytest
+
+from {{ cookiecutter.package_name }}.lifecycle import Budget, Hook, Lifecycle
 from {{ cookiecutter.package_name }}.lifecycle.report import stacks
+from {{ cookiecutter.package_name }}.serving import finish_worker
+
+from .faults import fail
+from .threads import in_thread
 
 END = """
 import atexit, threading, time
@@ -103,3 +111,13 @@ def test_stacks_follow_a_task_to_what_it_waits_for() -> None:
 
     functions = [place.split(" ")[0] for place in asyncio.run(look()).split(" < ")]
     assert functions[-3:] == ["wait", "inner", "outer"]
+
+
+def test_a_worker_that_ends_without_a_signal_is_not_clean_if_a_hook_has_failed() -> None:
+    lifecycle = Lifecycle(Budget.derive(30))
+    lifecycle.append(Hook("failing", stop=fail))
+    in_thread(lifecycle.start)
+    worker = SimpleNamespace(stopped_clean=False)
+    with pytest.raises(SystemExit):
+        finish_worker(worker, lifecycle)
+    assert not worker.stopped_clean

@@ -105,20 +105,6 @@ def test_a_worker_killed_as_its_hooks_start_shows_in_the_exit_code(
     assert f"workers that did not stop clean: {killed}" in server.log
 
 
-def test_a_worker_that_was_aborted_and_whose_hooks_fail_shows_in_the_exit_code(
-    serve: Serve,
-) -> None:
-    # gthread starts no thread after the first one: to be aborted meanwhile may keep it from ending.
-    server = serve(*PROBE, "--threads", "1", PROBE_HOOKS="failing")
-    assert server.get("/livez").status_code == 200
-    [aborted] = server.worker_pids
-    server.signal(signal.SIGABRT, aborted)  # as the master does when it shows no sign of life
-    server.wait_for_log(f"Worker (pid:{aborted})")  # has ended
-    server.signal(signal.SIGTERM)
-    assert server.wait() == 1, "a worker's hook failed, and the exit code says that all is well"
-    assert f"workers that did not stop clean: {aborted}" in server.log
-
-
 @pytest.mark.parametrize("target", ["master", "worker"])
 def test_a_stop_while_a_worker_starts_is_a_stop_all_the_same(
     target: str, serve: Serve, barrier: Barrier
