@@ -1305,7 +1305,7 @@ END = [
     Sabotage(
         "a killed worker does not show in the exit code",
         f"{PACKAGE}/serving.py",
-        "_unclean.append(worker.pid)",
+        "server.unclean.append(worker.pid)",
         "pass",
         "tests/test_workers.py::test_a_worker_that_was_killed_shows_in_the_exit_code",
         FASTAPI,
@@ -1313,8 +1313,8 @@ END = [
     Sabotage(
         "a worker that the master kills does not show in the exit code",
         f"{PACKAGE}/serving.py",
-        "sorted([*_unclean, *killed])",
-        "sorted(_unclean)",
+        "sorted([*server.unclean, *killed])",
+        "sorted(server.unclean)",
         "tests/test_workers.py::test_a_worker_that_the_master_has_to_kill_shows_in_the_exit_code",
         FASTAPI,
     ),
@@ -1434,6 +1434,13 @@ TRANSACTIONS = (
 )
 
 UNSEEN = [
+    Sabotage(
+        "a reload mixes old code with new",
+        f"{PACKAGE}/serving.py",
+        "                    del sys.modules[name]",
+        "                    pass",
+        "tests/test_workers.py::test_changed_code_is_served_after_a_reload",
+    ),
     Sabotage(
         "who has connected is reset when the server stops listening",
         f"{PACKAGE}/worker.py",

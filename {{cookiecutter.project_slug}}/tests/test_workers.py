@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import shutil
 import signal
 import sys
 import time
+from pathlib import Path
 
 import pytest
 
+import {{ cookiecutter.package_name }} as package
+
 from .barrier import Barrier
 from .conftest import InBackground, Serve
-from .servers import ServerProcess
+from .servers import PROJECT, ServerProcess
 
 pytestmark = pytest.mark.shutdown
 
@@ -129,3 +133,20 @@ def test_a_stop_while_a_worker_starts_is_a_stop_all_the_same(
     outcomes = {hook["name"]: hook["outcome"] for hook in server.reports[0]["hooks"]}
     assert outcomes["first"] == outcomes["starting slowly"] == "ok"
     assert server.reports[0]["exit_code"] == 0
+
+
+def test_changed_code_is_served_after_a_reload(serve: Serve, tmp_path: Path) -> None:
+    copy = shutil.copytree(PROJECT / "src" / package.__name__, tmp_path / package.__name__)
+    server = serve("gunicorn", PYTHONPATH=str(tmp_path))
+    assert server.get("/livez").json() == {"status": "alive"}
+    # One module that the master uses, too, and one that it does not.
+    with (copy / "settings.py").open("a") as settings:
+        settings.write("\nALIVE = 'changed'\n")
+    health = (copy / "web" / "health.py").read_text("utf-8")
+    health = health.replace("logger =", "from ..settings import ALIVE\nlogger =")
+    (copy / "web" / "health.py").write_text(health.replace('"alive"', "ALIVE"), "utf-8")
+    server.signal(signal.SIGHUP)
+    server.wait_until(lambda: len(server.worker_pids) > len(server.reports) > 0, 20, "a new worker")
+    assert server.get("/livez").json() == {"status": "changed"}
+    server.signal(signal.SIGTERM)
+    assert server.wait() == 0

@@ -11,6 +11,7 @@ import os
 import signal
 import sys
 import threading
+from collections.abc import Callable
 from typing import Any
 
 from gunicorn.errors import HaltServer
@@ -21,27 +22,47 @@ from .orphan import signal_at_death_of
 
 SERVING, STOPPED_CLEAN = 1, 2
 
-_unclean: list[int] = []
-_failed_starts: list[HaltServer] = []
-
 
 def when_ready(server: Any) -> None:
-    """In the master: let only the first worker that cannot start halt the server.
+    """In the master: note there what must outlive a reload, and mend how it reloads and halts."""
+    server.unclean = []
+    server.failed_starts = []
+    server.reap_workers = _halting_once(server, server.reap_workers)
+    server.app.reload = _forgetting_code(server, server.app.reload)
+
+
+def _halting_once(server: Any, reap: Callable[[], None]) -> Callable[[], None]:
+    """Let only the first worker that cannot start halt the server.
 
     For a second one, gunicorn would raise again in the midst of halting, and end with a traceback
     and another exit code.
     """
-    reap = server.reap_workers
 
     def reap_workers() -> None:
         try:
             reap()
         except HaltServer as halt:
-            _failed_starts.append(halt)
-            if len(_failed_starts) == 1:
+            server.failed_starts.append(halt)
+            if len(server.failed_starts) == 1:
                 raise
 
-    server.reap_workers = reap_workers
+    return reap_workers
+
+
+def _forgetting_code(server: Any, load_config: Callable[[], None]) -> Callable[[], None]:
+    """Have HUP load this package anew: it may have changed.
+
+    The workers would take the part that the master has loaded as it was, and the rest as it is.
+    """
+
+    def reload() -> None:
+        if not server.cfg.preload_app:  # gunicorn keeps such an application
+            for name in list(sys.modules):
+                if name == __package__ or name.startswith(f"{__package__}."):
+                    del sys.modules[name]
+        load_config()
+
+    return reload
 
 
 def pre_fork(server: Any, worker: Any) -> None:
@@ -85,16 +106,16 @@ def _tell_master(worker: Any) -> None:
 def child_exit(server: Any, worker: Any) -> None:
     """In the master, when a worker has ended."""
     if worker.outcome[0] == SERVING:
-        _unclean.append(worker.pid)
+        server.unclean.append(worker.pid)
 
 
 def on_exit(server: Any) -> None:
     """In the master, at its end: exit with 1 unless every worker has stopped clean."""
-    if _failed_starts:
+    if server.failed_starts:
         return  # gunicorn exits with 3, and has said why
     # One that was killed at last may have been clean: the interpreter's own end takes time.
     killed = [pid for pid, worker in server.WORKERS.items() if worker.outcome[0] == SERVING]
-    pids = sorted([*_unclean, *killed])
+    pids = sorted([*server.unclean, *killed])
     if pids:
         server.log.error("workers that did not stop clean: %s", ", ".join(map(str, pids)))
         sys.exit(1)
