@@ -1628,7 +1628,7 @@ DATABASE = [
         f"{PACKAGE}/database/migrations/env.py",
         "            if not sqlite:",
         "            if False:",
-        "tests/test_postgresql.py::test_replicas_may_migrate_at_the_same_time",
+        "tests/test_postgresql.py::test_replicas_migrate_one_after_the_other",
         FLASK,
         "database=postgresql",
     ),

@@ -21,7 +21,7 @@ PROBE = ("gunicorn", "tests.probe:app")
 DEVELOP = ("python", "-m", "tests.develop")
 
 # What must be cut short takes LONG if it is not; SOON is far from that, and from a busy machine's.
-LONG, SOON = "10", 5
+LONG, SOON = "10", 4
 
 
 @pytest.mark.parametrize("target", ["the only process", "master", "worker"])
