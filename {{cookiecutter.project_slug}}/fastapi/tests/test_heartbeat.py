@@ -4,12 +4,8 @@ from __future__ import annotations
 
 import signal
 
-import pytest
-
 from .barrier import Barrier
 from .conftest import InBackground, Serve
-
-pytestmark = pytest.mark.shutdown
 
 
 def test_a_worker_that_stops_is_not_killed_while_it_finishes_a_request(

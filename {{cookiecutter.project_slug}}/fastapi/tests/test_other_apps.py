@@ -10,8 +10,6 @@ from .barrier import Barrier
 from .conftest import BUDGET, InBackground, Serve
 from .servers import ServerProcess
 
-pytestmark = pytest.mark.shutdown
-
 
 @pytest.mark.parametrize("name", ["app", "with_lifespan"])
 def test_an_application_without_a_lifecycle_gets_one(

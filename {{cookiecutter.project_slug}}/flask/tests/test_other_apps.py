@@ -4,13 +4,9 @@ from __future__ import annotations
 
 import signal
 
-import pytest
-
 from .barrier import Barrier
 from .conftest import BUDGET, InBackground, Serve
 from .servers import ServerProcess
-
-pytestmark = pytest.mark.shutdown
 
 
 def test_an_application_without_a_lifecycle_gets_one(
