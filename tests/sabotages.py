@@ -381,8 +381,8 @@ CONNECTIONS = [
     Sabotage(
         "connections opened long in advance hold the exit",
         f"{PACKAGE}/worker.py",
-        'deferred = getattr(self, "pending_conns", ())',
-        "deferred: tuple[Any, ...] = ()",
+        "(*self._without_request.copy(), *self.pending_conns)",
+        "self._without_request.copy()",
         "tests/test_idle_connections.py::"
         "test_a_connection_opened_long_in_advance_does_not_hold_the_exit",
         FLASK,

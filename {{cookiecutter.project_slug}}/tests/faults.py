@@ -35,7 +35,7 @@ def wait_for_test() -> None:
 
 
 def hang() -> None:
-    """Take far too long."""
+    """Take far too long: no hook is waited for until this ends."""
     time.sleep(60)
 
 

@@ -194,7 +194,8 @@ class ServerProcess:
             return bool(self.url) and len(self.worker_pids) >= self._workers
 
         self.wait_until(ready, self._start_timeout, f"{self._workers} worker(s) to become ready")
-        # uvicorn's child processes start to listen a moment after that, and do not say so.
+        # uvicorn's child processes start to listen a moment after that, and do not say so: there is
+        # nothing to wait for, only to try.
         for _ in range(1000):
             with contextlib.suppress(ConnectionRefusedError):
                 socket.create_connection((httpx.URL(self.url).host, self.port)).close()

@@ -39,7 +39,7 @@ def park() -> dict[str, str]:
 
 @app.get("/nap")
 def nap() -> dict[str, str]:
-    """Block a thread for a moment, so that clients wait for one."""
+    """Keep a thread busy for 5 ms, as real work does, so that clients wait for one."""
     time.sleep(0.005)
     return {"status": "awake"}
 
@@ -53,6 +53,7 @@ def stuck() -> dict[str, str]:
 
 
 def stuck_forever() -> None:
+    """Outlast every deadline: this is what a stop must not wait for."""
     for _ in range(600):  # one long sleep can miss a signal that comes as it begins
         time.sleep(0.1)
 

@@ -6,16 +6,12 @@ import signal
 import socket
 
 import pytest
-from gunicorn.workers import gthread
 
 from .conftest import Serve
 
 pytestmark = pytest.mark.shutdown
 
 
-@pytest.mark.skipif(
-    not hasattr(gthread, "DEFAULT_WORKER_DATA_TIMEOUT"), reason="this gunicorn never sets it aside"
-)
 def test_a_connection_opened_long_in_advance_does_not_hold_the_exit(serve: Serve) -> None:
     server = serve(
         *("gunicorn", "tests.probe:app", "--threads", "1"),

@@ -59,7 +59,7 @@ def closing_its_connections(postgresql: PostgreSQL) -> Iterator[None]:
 
 
 def wait_for(condition: Callable[[], bool], what: str, *, seconds: float = 20) -> None:
-    """Look until *condition* holds."""
+    """Look until *condition* holds: PostgreSQL and HTTP tell nobody when it does."""
     deadline = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < deadline, f"waited {seconds:g} s for {what}"

@@ -107,8 +107,7 @@ class Worker(gthread.ThreadWorker):  # type: ignore[misc]  # gunicorn is not typ
 
     def _end_idle_connections(self) -> None:
         self._requests_may_come = False
-        deferred = getattr(self, "pending_conns", ())  # gunicorn 25.1 has none
-        for conn in (*self._without_request.copy(), *deferred):
+        for conn in (*self._without_request.copy(), *self.pending_conns):
             _read_no_more(conn)
 
 
