@@ -315,8 +315,8 @@ CONNECTIONS = [
     Sabotage(
         "a worker is recycled during its drain",
         f"{PACKAGE}/worker.py",
-        "if not (self._recycled or worker.lifecycle.draining):",
-        "if not self._recycled:",
+        "            and not worker.lifecycle.draining\n",
+        "",
         "tests/test_recycling.py::test_a_worker_that_drains_is_not_recycled",
         FASTAPI,
     ),

@@ -45,23 +45,19 @@ class LingeringServer(Server):
     def __init__(self, config: Config, worker: Worker) -> None:
         super().__init__(config)
         self._worker = worker
-        self._recycled = False
 
     async def on_tick(self, counter: int) -> bool:
         """Called ten times a second; returns whether to leave at once."""
         worker = self._worker
         if not worker.alive:  # a signal came before the lifecycle listened
             self.should_exit = True
-        elif self.server_state.total_requests >= worker.max_requests:
-            self._recycle()
-        return await super().on_tick(counter)
-
-    def _recycle(self) -> None:
-        worker = self._worker
-        if not (self._recycled or worker.lifecycle.draining):  # a repeat would cut the drain short
-            self._recycled = True
+        elif (
+            self.server_state.total_requests >= worker.max_requests
+            and not worker.lifecycle.draining
+        ):
             worker.log.info("max_requests reached: stopping as at SIGTERM, to be replaced")
             os.kill(worker.pid, signal.SIGTERM)
+        return await super().on_tick(counter)
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """Stop accepting, serve whoever has connected, linger while connections are open, stop."""
