@@ -27,6 +27,19 @@ def booting_pid(server: ServerProcess) -> int:
     return int(booting.split('"')[0])
 
 
+def serve_starting_worker(serve: Serve, barrier: Barrier) -> ServerProcess:
+    """A server whose one worker, and each that comes in its place, starts when the test lets it."""
+    server = serve(
+        *PROBE,
+        workers=0,
+        WEB_CONCURRENCY="1",
+        PROBE_HOOKS="first,starting slowly",
+        PROBE_BARRIER=str(barrier.port),
+    )
+    barrier.wait_for_arrivals()
+    return server
+
+
 def test_a_worker_that_was_killed_shows_in_the_exit_code(serve: Serve) -> None:
     server = serve(*PROBE)
     assert server.get("/livez").status_code == 200
@@ -92,14 +105,7 @@ def test_workers_stop_clean_when_their_master_is_killed(
 def test_a_worker_killed_as_its_hooks_start_shows_in_the_exit_code(
     serve: Serve, barrier: Barrier
 ) -> None:
-    server = serve(
-        *PROBE,
-        workers=0,
-        WEB_CONCURRENCY="1",
-        PROBE_HOOKS="starting slowly",
-        PROBE_BARRIER=str(barrier.port),
-    )
-    barrier.wait_for_arrivals()
+    server = serve_starting_worker(serve, barrier)
     killed = booting_pid(server)
     server.signal(signal.SIGKILL, killed)
     barrier.wait_for_arrivals()  # of the next one
@@ -113,14 +119,7 @@ def test_a_worker_killed_as_its_hooks_start_shows_in_the_exit_code(
 def test_a_stop_while_a_worker_starts_is_a_stop_all_the_same(
     target: str, serve: Serve, barrier: Barrier
 ) -> None:
-    server = serve(
-        *PROBE,
-        workers=0,
-        WEB_CONCURRENCY="1",
-        PROBE_HOOKS="first,starting slowly",
-        PROBE_BARRIER=str(barrier.port),
-    )
-    barrier.wait_for_arrivals()
+    server = serve_starting_worker(serve, barrier)
     if target == "master":
         server.signal(signal.SIGTERM)
         server.wait_for_log("Handling signal: term")
