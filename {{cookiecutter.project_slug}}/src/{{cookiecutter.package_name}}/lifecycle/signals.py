@@ -6,6 +6,7 @@ import os
 import signal
 import threading
 from collections.abc import Callable
+from functools import partial
 from multiprocessing import parent_process
 from types import FrameType
 from typing import Any
@@ -28,7 +29,7 @@ class ChainedSignals:
     def __init__(self, heard: Callable[[int], None]) -> None:
         self._heard = heard
         self._previous: dict[int, Handler] = {}
-        self._passing_on: int | None = None
+        self._passing_on: Callable[[FrameType | None], object] | None = None
         self.installed = False
 
     def install(self) -> None:
@@ -66,9 +67,10 @@ class ChainedSignals:
         Returns whether there is one. The interrupted system call is what wakes the server up, so
         the signal goes to the main thread, and not to just any thread of the process.
         """
-        if not callable(self._previous.get(signum)):
+        previous = self._previous.get(signum)
+        if not callable(previous):
             return False
-        self._passing_on = signum
+        self._passing_on = partial(previous, signum)
         main = threading.main_thread().ident
         assert main is not None  # it is running
         signal.pthread_kill(main, signal.SIGTERM)
@@ -80,9 +82,7 @@ class ChainedSignals:
             self._heard(signum)
         else:
             self._passing_on = None
-            previous = self._previous[passing_on]
-            assert callable(previous)  # or pass_on() would not have begun
-            previous(passing_on, frame)
+            passing_on(frame)
 
 
 def server_pid() -> int:

@@ -80,7 +80,6 @@ class Lifecycle:
         self._first_signal = 0
         self._last_signal_at = 0.0
         self._forced_at = math.inf
-        self._drain_began_at = 0.0
         self._requested_by: str | None = None
         self._lock = threading.Lock()
         self._server_gone = False
@@ -313,9 +312,10 @@ class Lifecycle:
             report.phases[name] = round(now - begun, 3)
             begun = now
 
+        drain_began = begun
         self._drain()
         end_phase("drain")
-        self._finish_requests()
+        self._finish_requests(drain_began)
         report.requests_abandoned = self.requests.count + self.websockets.count
         report.requests_completed = self.requests.completed - completed_before
         end_phase("requests")
@@ -341,17 +341,18 @@ class Lifecycle:
         """Say that we go, and serve on: load balancers need a while to notice."""
         self._enter(State.DRAINING)
         self.drain_begun.set()
-        self._drain_began_at = time.monotonic()
         if self._urgency is Urgency.DRAIN:
             logger.info("draining", extra={"seconds": self.budget.drain})
             self._wait(
                 self.budget.drain, lambda: self._urgency > Urgency.DRAIN or self._server_gone
             )
 
-    def _finish_requests(self) -> None:
+    def _finish_requests(self, drain_began: float) -> None:
         """Have the server stop, which lets it finish what is in flight, and wait for that."""
         remaining = self._seconds_of(self.budget.requests)
-        self._take_leave(min(LEAVE_TAKING_SECONDS, self.budget.requests))
+        # WebSocket clients answer the close, which they were sent as the drain began.
+        leave_ends = drain_began + min(LEAVE_TAKING_SECONDS, self.budget.requests)
+        self._wait(leave_ends - time.monotonic(), lambda: self._forced or not self.websockets.count)
         if not (self._server_gone or self._signals.pass_on(self._server_signal)):
             self._server_gone = self._serverless = True
 
@@ -359,11 +360,6 @@ class Lifecycle:
             return self._forced or (self._server_gone and not self.requests.count)
 
         self._wait(remaining(), finished)
-
-    def _take_leave(self, seconds: float) -> None:
-        """Wait for WebSocket clients to answer the close, sent when the drain began."""
-        since = time.monotonic() - self._drain_began_at
-        self._wait(seconds - since, lambda: self._forced or not self.websockets.count)
 
     def _clean_up(self, report: Report) -> None:
         self._enter(State.STOPPING)
