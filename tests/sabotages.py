@@ -1658,13 +1658,60 @@ DATABASE = [
     ),
 ]
 
+KILLED = "tests/test_celery.py::test_a_task_comes_again_when_its_process_is_killed[{}]"
+
 CELERY = [
+    Sabotage(
+        "a task is acknowledged as soon as it is taken",
+        f"{PACKAGE}/celery_app.py",
+        '"task_acks_late": True',
+        '"task_acks_late": False',
+        KILLED.format("the worker is killed-rabbitmq"),
+        FASTAPI,
+        "background=celery",
+    ),
+    Sabotage(
+        "a stopping worker does not wait for its tasks",
+        f"{PACKAGE}/celery_worker.py",
+        "if self._late or not state.reserved_requests:",
+        "if True:",
+        "tests/test_celery.py::test_a_worker_that_stops_amid_many_tasks_does_none_twice",
+        FASTAPI,
+        "background=celery",
+    ),
+    Sabotage(
+        "the exit code of a worker tells nothing",
+        f"{PACKAGE}/celery_worker.py",
+        "sys.exit(worker.exitcode)",
+        "sys.exit()",
+        "tests/test_celery.py::test_a_worker_that_its_broker_refuses_says_so_and_fails",
+        FLASK,
+        "background=celery",
+    ),
+    Sabotage(
+        "threads wait for ever for a broker that hangs",
+        f"{PACKAGE}/rabbitmq_transport.py",
+        "        connection.sock.settimeout(ANSWER_SECONDS)\n",
+        "",
+        "tests/test_celery.py::test_the_check_of_a_broker_that_hangs_does_not_keep_its_thread[rabbitmq]",
+        FLASK,
+        "background=celery",
+    ),
+    Sabotage(
+        "readiness does not look at the broker",
+        f"{PACKAGE}/app.py",
+        '    app.extensions["checks"]["broker"] = queue.check\n',
+        "",
+        "tests/test_celery.py::test_a_broker_that_is_killed_under_load_loses_nothing[redis]",
+        FLASK,
+        "background=celery",
+    ),
     Sabotage(
         "the task of a killed child process is given up",
         f"{PACKAGE}/celery_app.py",
         '"task_reject_on_worker_lost": True',
         '"task_reject_on_worker_lost": False',
-        "tests/test_celery.py::test_every_accepted_task_is_done[its children are killed-redis]",
+        KILLED.format("its children are killed-redis"),
         FLASK,
         "background=celery",
     ),

@@ -26,10 +26,17 @@ class Barrier:
             each.close()
 
     def wait_for_arrivals(self, count: int = 1, timeout: float = 10) -> None:
-        """Wait until *count* more requests are held."""
+        """Wait until *count* more requests are held.
+
+        Raises:
+            AssertionError: they are not after *timeout* seconds.
+        """
         self._listener.settimeout(timeout)
-        for _ in range(count):
-            self._held.append(self._listener.accept()[0])
+        for arrived in range(count):
+            try:
+                self._held.append(self._listener.accept()[0])
+            except TimeoutError:
+                raise AssertionError(f"{arrived} of {count} arrived in {timeout:g} s") from None
 
     def release(self) -> None:
         """Let those requests go on."""

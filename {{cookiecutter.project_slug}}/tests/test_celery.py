@@ -45,6 +45,9 @@ UNACKED = f"{QUEUE}.unacked"
 QUICKLY = 3.0  # a broker that hangs may cost a request three waits
 
 
+EVERY_BROKER = pytest.mark.parametrize("broker", [*BROKERS, RABBITMQ_ALONE], indirect=True)
+
+
 def submit(server: ServerProcess, **payload: Any) -> str:
     """Submit a task that must be accepted; return its id."""
     with server.client() as client:
@@ -69,6 +72,12 @@ def traced(event: str, *workers: ServerProcess) -> Counter[str]:
     """How often each task has begun or ended."""
     records = [record for worker in workers for record in worker.records]
     return Counter(record["task"] for record in records if record["event"] == f"task {event}")
+
+
+def attempts(task_id: str, worker: ServerProcess) -> list[int]:
+    """Which attempts at a task have begun."""
+    events = [record for record in worker.records if record["event"] == "task begun"]
+    return [record["attempt"] for record in events if record["task"] == task_id]
 
 
 # What clients see
@@ -114,8 +123,7 @@ def test_a_task_that_fails_is_tried_again_until_it_has_failed_for_good(
         "attempts": 5,
         "error": "ValueError: on purpose",
     }
-    attempts = [r["attempt"] for r in worker.records if r.get("task") == failing and "attempt" in r]
-    assert Counter(attempts) == dict.fromkeys([1, 2, 3, 4, 5], 2)  # each begins, and fails
+    assert attempts(failing, worker) == [1, 2, 3, 4, 5]
 
 
 @pytest.mark.parametrize("broker", [RABBITMQ_ALONE], indirect=True)
@@ -128,7 +136,8 @@ def test_without_records_only_the_log_tells(serve: Serve, work: Work, broker: st
     assert answer.json()["detail"] == "tasks are not recorded, since TASK_RECORDS_URL is not set"
     worker.wait_until(lambda: traced("failed", worker)[failing] == MAX_ATTEMPTS, 20, "the attempts")
     assert worker.stop() == 0
-    assert traced("begun", worker) == {failing: MAX_ATTEMPTS, succeeding: 1}
+    assert attempts(failing, worker) == [1, 2, 3, 4, 5]
+    assert traced("begun", worker)[succeeding] == 1
 
 
 def test_payloads_are_not_logged(serve: Serve, work: Work, broker: str) -> None:
@@ -293,6 +302,7 @@ def test_nothing_but_json_is_accepted(settings: Settings) -> None:
 
 
 @pytest.mark.shutdown
+@EVERY_BROKER
 def test_a_running_task_is_finished_before_the_worker_ends(
     serve: Serve, work: Work, broker: str, barrier: Barrier
 ) -> None:
@@ -306,8 +316,10 @@ def test_a_running_task_is_finished_before_the_worker_ends(
     [report] = worker.reports
     assert report["reason"] == "SIGTERM"
     assert report["hooks"][-1]["details"] == {"done": 1, "handed_back": 0}
-    assert server.get(f"/tasks/{running}").json()["status"] == "done"
-    assert server.get(f"/tasks/{waiting}").json()["status"] == "queued"
+    assert traced("ended", worker) == {running: 1}
+    other = work(WORKER_CONCURRENCY="1")
+    other.wait_until(lambda: bool(traced("ended", other)), 20, "the task that waited")
+    assert traced("begun", other) == {waiting: 1}
 
 
 @pytest.mark.shutdown
@@ -358,6 +370,15 @@ def test_a_failing_hook_shows_in_the_exit_code_of_a_worker(work: Work) -> None:
     worker = work(PROBE_HOOKS="failing")
     assert worker.stop() == 1
     assert worker.reports[0]["problems"] == ["hook 'failing' failed"]
+
+
+@pytest.mark.shutdown
+def test_a_worker_that_its_broker_refuses_says_so_and_fails(rabbitmq_url: str) -> None:
+    address = rabbitmq_url.rpartition("@")[2]
+    worker = WorkerProcess({**BUDGET, "BROKER_URL": f"amqp://nobody:wrong@{address}"})
+    assert worker.wait() == 1
+    assert "ACCESS_REFUSED" in worker.log
+    assert worker.reports[0]["reason"] == "server stopped"
 
 
 @pytest.mark.shutdown
@@ -413,12 +434,30 @@ ENDS: dict[str, Callable[[WorkerProcess], None]] = {
 }
 
 
+# A claim outlasts the grace period, but is 10 s at least.
+SOON = {"SHUTDOWN_GRACE_SECONDS": "9"}
+
+
 @pytest.mark.shutdown
-@pytest.mark.parametrize("broker", [*BROKERS, RABBITMQ_ALONE], indirect=True)
+@EVERY_BROKER
+@pytest.mark.parametrize("end", ["the worker is killed", "its children are killed"])
+def test_a_task_comes_again_when_its_process_is_killed(
+    serve: Serve, work: Work, broker: str, barrier: Barrier, end: str
+) -> None:
+    server, worker = serve("gunicorn"), work(**SOON)
+    submit(server, port=barrier.port)
+    barrier.wait_for_arrivals()
+    ENDS[end](worker)
+    work(**SOON)
+    barrier.wait_for_arrivals(timeout=20)
+    barrier.release()
+
+
+@pytest.mark.shutdown
+@EVERY_BROKER
 @pytest.mark.parametrize("end", ENDS)
 def test_every_accepted_task_is_done(serve: Serve, work: Work, broker: str, end: str) -> None:
-    soon = {"SHUTDOWN_GRACE_SECONDS": "9"}  # a claim outlasts the grace period
-    server, first = serve("gunicorn"), work(**soon)
+    server, first = serve("gunicorn"), work(**SOON)
     with ThreadPoolExecutor(4) as clients:
         submitting = [clients.submit(submit, server) for _ in range(200)]
         first.wait_until(lambda: len(traced("ended", first)) >= 20, 20, "some tasks")
@@ -427,14 +466,31 @@ def test_every_accepted_task_is_done(serve: Serve, work: Work, broker: str, end:
     workers = [first]
     if end != "its children are killed":
         first.wait()
-        workers.append(work(**soon))
+        workers.append(work(**SOON))
     workers[-1].wait_until(lambda: accepted <= traced("ended", *workers).keys(), 40, "all tasks")
     if end == "TERM":
         assert max(traced("begun", *workers).values()) == 1, "none is begun twice"
 
 
 @pytest.mark.shutdown
-@pytest.mark.parametrize("broker", [*BROKERS, RABBITMQ_ALONE], indirect=True)
+@pytest.mark.parametrize("broker", [RABBITMQ_ALONE], indirect=True)
+def test_a_worker_that_stops_amid_many_tasks_does_none_twice(
+    serve: Serve, work: Work, broker: str
+) -> None:
+    server = serve("gunicorn")
+    with ThreadPoolExecutor(4) as clients:
+        accepted = set(clients.map(lambda _: submit(server), range(300)))
+    # Many processes, so that there are tasks of which the worker does not know yet that they began.
+    first = work(WORKER_CONCURRENCY="8")
+    first.wait_until(lambda: len(traced("ended", first)) >= 20, 20, "some tasks")
+    assert first.stop() == 0
+    other = work()
+    other.wait_until(lambda: accepted <= traced("ended", first, other).keys(), 20, "all tasks")
+    assert max(traced("begun", first, other).values()) == 1
+
+
+@pytest.mark.shutdown
+@EVERY_BROKER
 @pytest.mark.parametrize("signum", [signal.SIGTERM, signal.SIGKILL])
 def test_what_a_server_has_accepted_is_done_after_its_end(
     serve: Serve, work: Work, broker: str, signum: signal.Signals
@@ -523,15 +579,17 @@ def test_a_broker_that_is_killed_under_load_loses_nothing(
 
     with ThreadPoolExecutor(4) as clients:
         loads = [clients.submit(load) for _ in range(4)]
-        worker.wait_until(lambda: len(traced("ended", worker)) >= 20, 20, "some tasks")
-        own_broker.stop(signal.SIGKILL)
-        assert down.wait(20)
-        assert wait_for_readiness(server, 503).json() == {"status": "no answer: broker"}
-        own_broker.start()
-        wait_for_readiness(server, 200)
-        before = len(traced("ended", worker))
-        worker.wait_until(lambda: len(traced("ended", worker)) >= before + 20, 60, "more tasks")
-        stop.set()
+        try:
+            worker.wait_until(lambda: len(traced("ended", worker)) >= 20, 20, "some tasks")
+            own_broker.stop(signal.SIGKILL)
+            assert down.wait(20)
+            assert wait_for_readiness(server, 503).json() == {"status": "no answer: broker"}
+            own_broker.start()
+            wait_for_readiness(server, 200)
+            before = len(traced("ended", worker))
+            worker.wait_until(lambda: len(traced("ended", worker)) >= before + 20, 60, "more tasks")
+        finally:
+            stop.set()
         for each in loads:
             some, few = each.result()
             accepted |= some
@@ -553,6 +611,19 @@ def test_a_broker_that_hangs_does_not_hang_requests(serve: Serve, own_broker: Se
     own_broker.thaw()
     wait_for_readiness(server, 200)
     submit(server)
+
+
+def test_the_check_of_a_broker_that_hangs_does_not_keep_its_thread(own_broker: Service) -> None:
+    queue = CeleryTaskQueue(load_settings())
+    queue.check()
+    own_broker.freeze()
+    with ThreadPoolExecutor(1) as thread:
+        checking = thread.submit(queue.check)
+        try:
+            assert checking.exception(QUICKLY)
+        finally:
+            own_broker.thaw()
+    queue.close()
 
 
 @pytest.mark.shutdown

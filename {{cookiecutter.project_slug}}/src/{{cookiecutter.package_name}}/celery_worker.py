@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import contextlib
 import logging
-import os
 import signal
 import sys
 import threading
@@ -23,7 +22,6 @@ from celery.worker import state
 from . import logs
 from .celery_app import create_celery
 from .lifecycle import Budget, Hook, Lifecycle, StartError
-from .orphan import signal_at_death_of
 from .settings import Settings, load_settings
 from .task_records import TaskRecords, create_records
 from .tasks import QueueUnavailableError
@@ -57,7 +55,6 @@ def main() -> None:
     settings = load_settings()
     logs.configure(settings.log_level, json=not sys.stdout.isatty())
     signals.setup_logging.connect(lambda **_: None, weak=False)  # it is set up already
-    signals.worker_process_init.connect(_die_with_parent, weak=False)
     celery = create_celery(settings)
     lifecycle = create_lifecycle(settings)
     leaving = Leaving(create_records(settings.records_url))
@@ -71,7 +68,7 @@ def main() -> None:
     finally:
         leaving.ended.set()
     lifecycle.stop()
-    sys.exit(worker.exitcode or lifecycle.exit_code)
+    sys.exit(worker.exitcode)
 
 
 class Leaving:
@@ -178,11 +175,6 @@ def add_steps(celery: Celery, lifecycle: Lifecycle, leaving: Leaving, heartbeat_
 
     celery.steps["worker"].add(StartLifecycle)
     celery.steps["consumer"].add(MainLoop)
-
-
-def _die_with_parent(**_: object) -> None:
-    """In a child process: do not go on with a task which the broker will soon give to others."""
-    signal_at_death_of(os.getppid(), signal.SIGKILL)
 
 
 if __name__ == "__main__":
