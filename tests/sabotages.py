@@ -137,6 +137,10 @@ DRAIN = [
     ),
 ]
 
+LINGERING = (
+    "tests/test_lingering.py::test_a_request_on_a_connection_made_before_the_end_is_answered"
+)
+
 REQUESTS = [
     Sabotage(
         "a request counts until its response begins, not ends",
@@ -185,6 +189,22 @@ REQUESTS = [
         "            pass",
         "tests/test_lifecycle.py::test_the_stop_goes_on_as_soon_as_all_websockets_have_gone",
         FLASK,
+    ),
+    Sabotage(
+        "accepted connections are closed before they are served",
+        f"{PACKAGE}/worker.py",
+        "while self.server_state.connections and time.monotonic() < until:",
+        "while False:",
+        LINGERING,
+        FASTAPI,
+    ),
+    Sabotage(
+        "a worker lingers for nobody",
+        f"{PACKAGE}/worker.py",
+        "while self.server_state.connections and time.monotonic() < until:",
+        "while time.monotonic() < until:",
+        LINGERING,
+        FASTAPI,
     ),
     Sabotage(
         "connections are accepted that nobody will serve",
