@@ -99,6 +99,7 @@ tests/database_probe.py                                    -  -  -  -  x  x  -  
 tests/databases.py                                         -  -  -  -  x  x  -  -
 tests/develop.py                                           x  x  x  x  x  x  x  x
 tests/faults.py                                            x  x  x  x  x  x  x  x
+tests/lingering.py                                         x  x  -  -  x  -  x  -
 tests/load.py                                              x  x  x  x  x  x  x  x
 tests/migrating.py                                         -  -  -  -  x  x  -  -
 tests/observer/sitecustomize.py                            x  x  x  x  x  x  x  x
@@ -127,6 +128,7 @@ tests/test_inflight.py                                     x  x  x  x  x  x  x  
 tests/test_leaks.py                                        x  x  x  x  x  x  x  x
 tests/test_lifecycle.py                                    x  x  x  x  x  x  x  x
 tests/test_lifecycle_properties.py                         x  x  x  x  x  x  x  x
+tests/test_lingering.py                                    x  x  -  -  x  -  x  -
 tests/test_load.py                                         x  x  x  x  x  x  x  x
 tests/test_migrations.py                                   -  -  -  -  x  x  -  -
 tests/test_moment.py                                       x  x  x  x  x  x  x  x
