@@ -125,6 +125,8 @@ class Service(ABC):
     def freeze(self) -> None:
         """Have the server answer nothing, while its connections stay as they are."""
         os.killpg(self.pid, signal.SIGSTOP)
+        while self.is_up():  # a busy machine takes a moment to stop all its threads
+            pass
 
     def thaw(self) -> None:
         """Have it go on."""
