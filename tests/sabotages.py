@@ -1556,7 +1556,7 @@ DATABASE = [
     ),
     Sabotage(
         "a transaction whose commit has failed goes on in the next request",
-        f"{PACKAGE}/database/engine.py",
+        f"{PACKAGE}/database/connections.py",
         "        connection.rollback()",
         "        pass",
         TRANSACTIONS,
@@ -1583,20 +1583,11 @@ DATABASE = [
     ),
     Sabotage(
         "the connections of abandoned requests are left open",
-        f"{PACKAGE}/database/engine.py",
-        "abandoned = [connection.driver_connection for connection in self._open]",
-        "abandoned: list[Any] = []",
+        f"{PACKAGE}/database/connections.py",
+        "return list(self._open.values())",
+        "return []",
         "tests/test_postgresql.py::test_what_abandoned_requests_have_written_is_rolled_back",
-        FASTAPI,
-        "database=postgresql",
-    ),
-    Sabotage(
-        "the connections of abandoned requests are left open",
-        f"{PACKAGE}/database/engine.py",
-        "abandoned = list(self._open)",
-        "abandoned: list[Any] = []",
-        "tests/test_postgresql.py::test_what_abandoned_requests_have_written_is_rolled_back",
-        FLASK,
+        FRAMEWORKS,
         "database=postgresql",
     ),
     Sabotage(

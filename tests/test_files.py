@@ -43,6 +43,7 @@ src/my_service/celery_app.py                               -  -  -  -  -  -  x  
 src/my_service/celery_queue.py                             -  -  -  -  -  -  x  x
 src/my_service/celery_worker.py                            -  -  -  -  -  -  x  x
 src/my_service/database/__init__.py                        -  -  -  -  x  x  -  -
+src/my_service/database/connections.py                     -  -  -  -  x  x  -  -
 src/my_service/database/drivers.py                         -  -  -  -  x  x  -  -
 src/my_service/database/engine.py                          -  -  -  -  x  x  -  -
 src/my_service/database/migrations/env.py                  -  -  -  -  x  x  -  -

@@ -5,10 +5,9 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
-from typing import Any
 
 from pydantic import SecretStr
-from sqlalchemy import PoolResetState, event, text
+from sqlalchemy import text
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import (
     AsyncEngine,
@@ -19,14 +18,9 @@ from sqlalchemy.ext.asyncio import (
 
 from ..lifecycle import Budget
 from ..settings import THREADS
+from .connections import CANCEL_SECONDS, Connections, DatabaseError, is_busy
 from .schema import problem_of_schema
 from .url import engine_options, parse, place
-
-CANCEL_SECONDS = 1.0  # for the statements that are still running at the end
-
-
-class DatabaseError(RuntimeError):
-    """The service cannot start on this database."""
 
 
 class Database:
@@ -43,7 +37,7 @@ class Database:
     def __init__(self, secret: SecretStr, budget: Budget) -> None:
         self._url = parse(secret)
         self._budget = budget
-        self._open: set[Any] = set()
+        self._connections = Connections()
         # As many as threads would use. More do not make a database faster, and many workers must
         # share its limit; who finds none free is told 503 soon.
         self.engine = self._create_engine(THREADS)
@@ -83,13 +77,13 @@ class Database:
         await self.engine.dispose()
         if self.engine.dialect.name != "postgresql":
             return  # a file needs nobody to tell
-        abandoned = [connection.driver_connection for connection in self._open]
+        abandoned = self._connections.open
         with contextlib.suppress(self.engine.dialect.loaded_dbapi.Error):
             for connection in abandoned:
                 await connection.cancel_safe(timeout=CANCEL_SECONDS)
         # PostgreSQL complains when nobody hears that a statement was cancelled.
         until = time.monotonic() + CANCEL_SECONDS
-        while any(map(_is_busy, abandoned)) and time.monotonic() < until:
+        while any(map(is_busy, abandoned)) and time.monotonic() < until:
             await asyncio.sleep(0.01)
         for connection in abandoned:
             await connection.close()
@@ -99,29 +93,5 @@ class Database:
             self._url, pool_size=pool_size, statement_seconds=self._budget.requests
         )
         engine = create_async_engine(self._url, **options)
-        event.listen(engine.sync_engine, "connect", self._connected)
-        event.listen(engine.sync_engine, "close", self._closed)
-        event.listen(engine.sync_engine, "reset", _roll_back)
+        self._connections.watch(engine.sync_engine)
         return engine
-
-    def _connected(self, connection: Any, _: object) -> None:
-        self._open.add(connection)
-        if self.engine.dialect.name == "sqlite":
-            cursor = connection.cursor()
-            cursor.execute("PRAGMA foreign_keys=ON")
-            cursor.close()
-
-    def _closed(self, connection: Any, _: object) -> None:
-        self._open.discard(connection)
-
-
-def _roll_back(connection: Any, _: object, state: PoolResetState) -> None:
-    """Before a connection is used again: SQLAlchemy takes a transaction whose commit has failed for
-    ended, but in SQLite it goes on."""
-    if not state.terminate_only:
-        connection.rollback()
-
-
-def _is_busy(connection: Any) -> bool:
-    """Whether a psycopg connection waits for the end of a statement."""
-    return bool(connection.info.transaction_status.name == "ACTIVE")

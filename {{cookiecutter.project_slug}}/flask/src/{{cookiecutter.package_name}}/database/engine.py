@@ -4,23 +4,17 @@ from __future__ import annotations
 
 import contextlib
 import time
-from typing import Any
 
 from pydantic import SecretStr
-from sqlalchemy import Engine, PoolResetState, create_engine, event, text
+from sqlalchemy import Engine, create_engine, text
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session, sessionmaker
 
 from ..lifecycle import Budget
 from ..settings import THREADS
+from .connections import CANCEL_SECONDS, Connections, DatabaseError, is_busy
 from .schema import problem_of_schema
 from .url import engine_options, parse, place
-
-CANCEL_SECONDS = 1.0  # for the statements that are still running at the end
-
-
-class DatabaseError(RuntimeError):
-    """The service cannot start on this database."""
 
 
 class Database:
@@ -37,7 +31,7 @@ class Database:
     def __init__(self, secret: SecretStr, budget: Budget) -> None:
         self._url = parse(secret)
         self._budget = budget
-        self._open: set[Any] = set()
+        self._connections = Connections()
         self.engine = self._create_engine(THREADS)  # so that no thread waits for another
         # A connection of its own, so that a busy pool does not look like a dead database.
         self._probe = self._create_engine(1)
@@ -72,13 +66,13 @@ class Database:
         self.engine.dispose()
         if self.engine.dialect.name != "postgresql":
             return  # a file needs nobody to tell
-        abandoned = list(self._open)
+        abandoned = self._connections.open
         with contextlib.suppress(self.engine.dialect.loaded_dbapi.Error):
             for connection in abandoned:
                 connection.cancel_safe(timeout=CANCEL_SECONDS)
         # PostgreSQL complains when nobody hears that a statement was cancelled.
         until = time.monotonic() + CANCEL_SECONDS
-        while any(map(_is_busy, abandoned)) and time.monotonic() < until:
+        while any(map(is_busy, abandoned)) and time.monotonic() < until:
             time.sleep(0.01)
         for connection in abandoned:
             connection.close()
@@ -88,27 +82,5 @@ class Database:
             self._url, pool_size=pool_size, statement_seconds=self._budget.requests
         )
         engine = create_engine(self._url, **options)
-        event.listen(engine, "connect", self._connected)
-        event.listen(engine, "close", self._closed)
-        event.listen(engine, "reset", _roll_back)
+        self._connections.watch(engine)
         return engine
-
-    def _connected(self, connection: Any, _: object) -> None:
-        self._open.add(connection)
-        if self.engine.dialect.name == "sqlite":
-            connection.execute("PRAGMA foreign_keys=ON")
-
-    def _closed(self, connection: Any, _: object) -> None:
-        self._open.discard(connection)
-
-
-def _roll_back(connection: Any, _: object, state: PoolResetState) -> None:
-    """Before a connection is used again: SQLAlchemy takes a transaction whose commit has failed for
-    ended, but in SQLite it goes on."""
-    if not state.terminate_only:
-        connection.rollback()
-
-
-def _is_busy(connection: Any) -> bool:
-    """Whether a psycopg connection waits for the end of a statement."""
-    return bool(connection.info.transaction_status.name == "ACTIVE")
