@@ -583,6 +583,14 @@ BACKGROUND = [
         FLASK,
     ),
     Sabotage(
+        "who was woken up once never sleeps again",
+        f"{LIFECYCLE}/background.py",
+        "            self._woken = False\n            return",
+        "            return",
+        "tests/test_background_thread.py::test_a_wake_up_ends_one_wait_and_not_the_next",
+        FLASK,
+    ),
+    Sabotage(
         "the pause after an error holds the stop",
         f"{LIFECYCLE}/background.py",
         "self._condition.wait_for(lambda: self._stopping, pause)",
@@ -706,6 +714,14 @@ TASKS = [
         "            pass\n",
         "tests/test_task_survival.py::test_a_busy_worker_leaves_the_next_task_to_an_idle_one",
         FLASK,
+    ),
+    Sabotage(
+        "of the tasks of one moment, the last is done first",
+        f"{PACKAGE}/sqlite_queue.py",
+        "ORDER BY due, number LIMIT 1",
+        "ORDER BY due, number DESC LIMIT 1",
+        "tests/test_sqlite_queue.py::test_tasks_that_were_stored_together_are_taken_in_order",
+        FASTAPI,
     ),
     Sabotage(
         "attempts are not counted",

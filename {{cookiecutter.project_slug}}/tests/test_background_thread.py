@@ -115,6 +115,15 @@ def test_a_wake_up_before_the_wait_is_not_lost() -> None:
     thread.stop()
 
 
+def test_a_wake_up_ends_one_wait_and_not_the_next() -> None:
+    thread = Recorder()
+    thread.wake()
+    thread.wait()
+    begun = time.monotonic()
+    thread.wait(0.05)
+    assert time.monotonic() - begun >= 0.05
+
+
 def test_wait_says_whether_the_thread_is_to_stop() -> None:
     said: SimpleQueue[bool] = SimpleQueue()
     thread = Recorder(lambda thread: said.put(thread.wait(0.01)))

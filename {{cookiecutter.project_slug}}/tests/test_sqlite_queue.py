@@ -147,6 +147,17 @@ def test_tasks_are_taken_in_order_with_their_payload(queue: SqliteTaskQueue) -> 
     assert queue.take() is None
 
 
+def test_tasks_that_were_stored_together_are_taken_in_order(
+    queue: SqliteTaskQueue, task_queue_path: Path
+) -> None:
+    other = sqlite3.connect(task_queue_path, isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")
+    waiting = [queue.enqueue({}) for _ in range(5)]
+    other.close()
+    submitted = [each.result(5).id for each in waiting]
+    assert [take(queue).id for _ in submitted] == submitted
+
+
 def test_an_acknowledged_task_is_done(queue: SqliteTaskQueue) -> None:
     task_id = queue.submit({}).id
     queue.acknowledge(take(queue))
