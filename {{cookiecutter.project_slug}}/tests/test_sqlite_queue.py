@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import sqlite3
@@ -217,24 +218,26 @@ def test_who_has_lost_the_lease_cannot_end_the_task(open_queue: Open) -> None:
     assert status(one, task_id) == ("running", 1, None)
 
 
-def test_old_tasks_are_forgotten_and_failed_ones_later(
-    queue: SqliteTaskQueue, monkeypatch: pytest.MonkeyPatch
+def test_done_tasks_are_forgotten_after_an_hour_and_failed_ones_after_a_week(
+    queue: SqliteTaskQueue, task_queue_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     done, failed = queue.submit({}).id, queue.submit({}).id
     queue.acknowledge(take(queue))
     monkeypatch.setattr(sqlite_queue, "MAX_ATTEMPTS", 1)
     queue.fail(take(queue), "broken")
     waiting = queue.submit({}).id
-    queue.tidy()
-    assert queue.get(done)
-    monkeypatch.setattr(sqlite_queue, "KEEP_SECONDS", {"done": -1, "failed": 60})
-    queue.tidy()
-    assert queue.get(done) is None
-    assert queue.get(failed)
-    monkeypatch.setattr(sqlite_queue, "KEEP_SECONDS", {"done": -1, "failed": -1})
-    queue.tidy()
-    assert queue.get(failed) is None
-    assert queue.get(waiting)
+
+    def known_after(seconds: float) -> list[str]:
+        with contextlib.closing(sqlite3.connect(task_queue_path)) as file, file:
+            file.execute("UPDATE tasks SET finished = ?", (time.time() - seconds,))
+        queue.tidy()
+        return [task_id for task_id in (done, failed, waiting) if queue.get(task_id)]
+
+    hour, week = 3600, 7 * 24 * 3600
+    assert known_after(0.9 * hour) == [done, failed, waiting]
+    assert known_after(1.1 * hour) == [failed, waiting]
+    assert known_after(0.9 * week) == [failed, waiting]
+    assert known_after(1.1 * week) == [waiting]
     assert queue.counts() == {"queued": 1, "running": 0, "done": 0, "failed": 0}
 
 
