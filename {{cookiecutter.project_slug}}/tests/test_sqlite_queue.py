@@ -696,17 +696,19 @@ def test_a_task_that_wants_to_end_the_process_only_fails(
     assert status(queue, task_id) == ("queued", 1, "SystemExit: 7")
 
 
-def test_a_result_that_cannot_be_stored_is_stored_later(
+@pytest.fixture
+def unstored(
+    open_queue: Open,
     task_queue_path: Path,
     monkeypatch: pytest.MonkeyPatch,
     begun: SimpleQueue[Task],
     gate: threading.Event,
-) -> None:
+) -> tuple[SqliteTaskQueue, TaskThread, str]:
+    """A queue, its thread, and a task that is done, which could not be stored: but now it could."""
     monkeypatch.setattr(queue_file, "LOCK_SECONDS", 0.01)
     failed = threading.Event()
     monkeypatch.setattr(background.logger, "exception", lambda *_, **__: failed.set())
-    queue = SqliteTaskQueue(task_queue_path)
-    queue.open()
+    queue = open_queue()
     thread = TaskThread(queue, draining=lambda: False, timeout=5)
     thread.start()
     task_id = queue.submit({}).id
@@ -715,8 +717,23 @@ def test_a_result_that_cannot_be_stored_is_stored_later(
     other.execute("BEGIN IMMEDIATE")
     gate.set()
     assert failed.wait(5)
-    other.execute("ROLLBACK")
     other.close()
+    return queue, thread, task_id
+
+
+def test_a_result_that_cannot_be_stored_is_stored_before_the_next_task(
+    unstored: tuple[SqliteTaskQueue, TaskThread, str], begun: SimpleQueue[Task]
+) -> None:
+    queue, thread, task_id = unstored
+    queue.submit({})
+    begun.get(timeout=5)
+    assert status(queue, task_id) == ("done", 1, None)
+    assert thread.stop() == {"done": 2, "handed_back": 0, "remaining": 0}
+
+
+def test_a_result_that_cannot_be_stored_is_stored_at_the_stop(
+    unstored: tuple[SqliteTaskQueue, TaskThread, str],
+) -> None:
+    queue, thread, task_id = unstored
     assert thread.stop() == {"done": 1, "handed_back": 0, "remaining": 0}
     assert status(queue, task_id) == ("done", 1, None)
-    queue.close()
