@@ -376,7 +376,10 @@ def test_a_failing_hook_shows_in_the_exit_code_of_a_worker(work: Work) -> None:
 def test_a_worker_that_its_broker_refuses_says_so_and_fails(rabbitmq_url: str) -> None:
     address = rabbitmq_url.rpartition("@")[2]
     worker = WorkerProcess({**BUDGET, "BROKER_URL": f"amqp://nobody:wrong@{address}"})
-    assert worker.wait() == 1
+    try:
+        assert worker.wait() == 1
+    finally:
+        worker.stop()
     assert "ACCESS_REFUSED" in worker.log
     assert worker.reports[0]["reason"] == "server stopped"
 
@@ -386,7 +389,10 @@ def test_a_worker_whose_hook_does_not_start_takes_no_task(serve: Serve) -> None:
     server = serve("gunicorn")
     task_id = submit(server)
     worker = WorkerProcess({**BUDGET, "PROBE_HOOKS": "not starting"})
-    assert worker.wait() == 3
+    try:
+        assert worker.wait() == 3
+    finally:
+        worker.stop()
     assert "hook 'not starting' did not start: RuntimeError: broken on purpose" in worker.log
     assert "Traceback" not in worker.log
     assert server.get(f"/tasks/{task_id}").json()["status"] == "queued"
