@@ -21,7 +21,7 @@ from {{ cookiecutter.package_name }}.settings import Settings, load_settings
 
 from .barrier import Barrier
 from .server_thread import App, ServerThread, create_app
-from .servers import UNSET, ServerProcess
+from .servers import PROJECT, UNSET, ServerProcess
 
 #% if cookiecutter.background == "celery" and cookiecutter.database != "none"
 pytest_plugins = ["tests.brokers", "tests.databases"]
@@ -44,11 +44,15 @@ BUDGET = {
 Result = TypeVar("Result")
 
 
-def pytest_configure() -> None:
-    """Compile the packages where Python is told not to: each server would do it again."""
+def pytest_configure(config: pytest.Config) -> None:
+    """Where Python is told to compile nothing, do so: each server would do it again."""
+    if not sys.dont_write_bytecode or hasattr(config, "workerinput"):
+        return
+    folders = [str(PROJECT / "src"), str(PROJECT / "tests")]
     if not Path(importlib.util.cache_from_source(httpx.__file__)).exists():
-        compile_all = [sys.executable, "-W", "ignore", "-m", "compileall", "-qq", "-j", "0"]
-        subprocess.run([*compile_all, str(Path(httpx.__file__).parents[1])], check=False)
+        folders.append(str(Path(httpx.__file__).parents[1]))  # with all other packages
+    compile_all = [sys.executable, "-W", "ignore", "-m", "compileall", "-qq", "-j", "0"]
+    subprocess.run([*compile_all, *folders], check=False)
 
 
 class Serve(Protocol):

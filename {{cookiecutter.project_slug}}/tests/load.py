@@ -1,4 +1,4 @@
-"""Clients at full speed, some of which keep their connections."""
+"""Many clients, some of which keep their connections."""
 
 from __future__ import annotations
 
@@ -8,10 +8,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 KEEPING, RECONNECTING = 16, 4
+PAUSE_SECONDS = 0.02  # of each client, to leave the processors to the server, and to other tests
 
 
 class Load:
-    """What clients at full speed have seen."""
+    """What they have seen."""
 
     def __init__(self, port: int) -> None:
         self._port = port
@@ -40,7 +41,7 @@ class Load:
     def _send_requests(self, keep: bool) -> None:
         connection = http.client.HTTPConnection("127.0.0.1", self._port, timeout=10)
         headers = {} if keep else {"Connection": "close"}
-        while not self._enough.is_set():
+        while not self._enough.wait(PAUSE_SECONDS):
             try:
                 connection.request("GET", "/livez", headers=headers)
                 response = connection.getresponse()

@@ -91,7 +91,6 @@ def test_gunicorn_gets_every_value_from_them(
     assert conf["keepalive"] > 60, "load balancers send on connections that are being closed"
 
 
-@pytest.mark.shutdown
 @pytest.mark.parametrize("name", ["gunicorn", "python -m"])
 def test_no_server_starts_with_a_wrong_one(name: str) -> None:
     process = ServerProcess(SERVERS[name].command, env={"SHUTDOWN_DRAIN_SECONDS": "long"})

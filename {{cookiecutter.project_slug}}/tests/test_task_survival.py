@@ -20,8 +20,6 @@ from .barrier import Barrier
 from .conftest import Serve
 from .servers import ServerProcess
 
-pytestmark = pytest.mark.shutdown
-
 APP = "tests.traced_tasks:app"
 
 
@@ -70,7 +68,12 @@ ENDS = {
 
 
 @pytest.mark.parametrize(
-    ("end", "workers"), [("TERM", 2), ("the master is killed", 1), ("all are killed", 2)]
+    ("end", "workers"),
+    [
+        pytest.param("TERM", 2, marks=pytest.mark.shutdown),
+        ("the master is killed", 1),
+        ("all are killed", 2),
+    ],
 )
 def test_every_accepted_task_is_done_after_a_restart(
     serve: Serve, task_queue_path: Path, end: str, workers: int
@@ -111,6 +114,7 @@ def test_the_tasks_of_a_killed_worker_are_done_without_a_restart(
     assert traced("begun", server) == {accepted[0]: 2, accepted[1]: 1}
 
 
+@pytest.mark.shutdown
 def test_a_stop_finishes_the_running_task_and_accepts_others_for_the_next_process(
     serve: Serve, barrier: Barrier
 ) -> None:
@@ -130,6 +134,7 @@ def test_a_stop_finishes_the_running_task_and_accepts_others_for_the_next_proces
     assert traced("begun", server) == {running: 1}
 
 
+@pytest.mark.shutdown
 def test_a_task_that_outlasts_the_stop_is_handed_back(
     serve: Serve, barrier: Barrier, task_queue_path: Path
 ) -> None:
