@@ -1698,15 +1698,6 @@ CELERY = [
         "background=celery",
     ),
     Sabotage(
-        "a stopping worker does not wait for its tasks",
-        f"{PACKAGE}/celery_worker.py",
-        "if self._late or not state.reserved_requests:",
-        "if True:",
-        "tests/test_celery.py::test_a_worker_that_stops_amid_many_tasks_does_none_twice",
-        FASTAPI,
-        "background=celery",
-    ),
-    Sabotage(
         "the exit code of a worker tells nothing",
         f"{PACKAGE}/celery_worker.py",
         "sys.exit(worker.exitcode)",
