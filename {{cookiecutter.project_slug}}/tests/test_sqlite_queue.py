@@ -421,11 +421,11 @@ def test_what_was_accepted_before_the_end_is_stored(task_queue_path: Path) -> No
 def test_a_closed_queue_accepts_nothing(task_queue_path: Path) -> None:
     queue = SqliteTaskQueue(task_queue_path)
     with pytest.raises(QueueUnavailableError, match="closed"):
-        queue.submit({})
+        queue.enqueue({}).result(5)
     queue.open()
     queue.close()
     with pytest.raises(QueueUnavailableError, match="closed"):
-        queue.submit({})
+        queue.enqueue({}).result(5)
 
 
 # Several processes
