@@ -157,6 +157,7 @@ tests/test_websocket.py                                    x  -  -  -  x  -  x  
 tests/test_workers.py                                      x  x  x  x  x  x  x  x
 tests/threads.py                                           x  x  x  x  x  x  x  x
 tests/traced_tasks.py                                      x  -  x  -  x  x  -  -
+tests/tries.py                                             x  x  x  x  x  x  x  x
 tests/variants.py                                          x  x  x  x  x  x  x  x
 tests/wrapped.py                                           -  -  x  x  -  x  -  x
 tests/writers.py                                           -  -  -  -  x  x  -  -

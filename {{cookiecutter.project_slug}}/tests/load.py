@@ -8,7 +8,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 KEEPING, RECONNECTING = 16, 4
-PAUSE_SECONDS = 0.02  # of each client, to leave the processors to the server, and to other tests
 
 
 class Load:
@@ -41,7 +40,7 @@ class Load:
     def _send_requests(self, keep: bool) -> None:
         connection = http.client.HTTPConnection("127.0.0.1", self._port, timeout=10)
         headers = {} if keep else {"Connection": "close"}
-        while not self._enough.wait(PAUSE_SECONDS):
+        while not self._enough.is_set():
             try:
                 connection.request("GET", "/livez", headers=headers)
                 response = connection.getresponse()

@@ -15,13 +15,14 @@ import socket
 import subprocess
 import sys
 import threading
-import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any
 
 import httpx
+
+from .tries import tries
 
 PROJECT = Path(__file__).parent.parent
 
@@ -161,6 +162,17 @@ class ServerProcess:
         self.wait_until(lambda: self._log_ended, timeout, "the end of all its processes")
         return self._process.wait(timeout)
 
+    def wait_for_refusal(self) -> int:
+        """Wait until a server that is to refuse to start has ended, and return its exit code.
+
+        Raises:
+            AssertionError: it has not ended in time; it is stopped then.
+        """
+        try:
+            return self.wait()
+        finally:
+            self.stop()
+
     def wait_for_log(self, text: str | Callable[[str], bool], timeout: float = 10) -> str:
         """Wait until a line of the log has *text* in it, or passes that test, and return it.
 
@@ -196,11 +208,11 @@ class ServerProcess:
         self.wait_until(ready, self._start_timeout, f"{self._workers} worker(s) to become ready")
         # uvicorn's child processes start to listen a moment after that, and do not say so: there is
         # nothing to wait for, only to try.
-        for _ in range(1000):
+        for _ in tries(self._start_timeout):
             with contextlib.suppress(ConnectionRefusedError):
                 socket.create_connection((httpx.URL(self.url).host, self.port)).close()
                 return
-            time.sleep(0.01)
+        raise AssertionError(f"nobody listens at {self.url}")
 
     def wait_until(self, condition: Callable[[], bool], timeout: float, what: str) -> None:
         """Wait until *condition* holds, which is looked at after every line of the log.

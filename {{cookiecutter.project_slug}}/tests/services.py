@@ -10,13 +10,14 @@ import signal
 import socket
 import subprocess
 import tempfile
-import time
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from pathlib import Path
 from typing import NoReturn, Self
 
 import pytest
+
+from .tries import tries
 
 
 def missing(what: str) -> NoReturn:
@@ -116,17 +117,19 @@ class Service(ABC):
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
             )
-        deadline = time.monotonic() + self.timeout
-        while not self.is_up():
+        for _ in tries(self.timeout):
+            if self.is_up():
+                return
             assert self._process.poll() is None, f"it has ended. Log:\n{self.log}"
-            assert time.monotonic() < deadline, f"it does not start. Log:\n{self.log}"
-            time.sleep(0.02)
+        raise AssertionError(f"it does not start. Log:\n{self.log}")
 
     def freeze(self) -> None:
         """Have the server answer nothing, while its connections stay as they are."""
         os.killpg(self.pid, signal.SIGSTOP)
-        while self.is_up():  # a busy machine takes a moment to stop all its threads
-            pass
+        for _ in tries(self.timeout):  # a busy machine takes a moment to stop all its threads
+            if not self.is_up():
+                return
+        raise AssertionError("it goes on answering")
 
     def thaw(self) -> None:
         """Have it go on."""

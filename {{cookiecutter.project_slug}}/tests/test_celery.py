@@ -40,6 +40,7 @@ from .celery_worker import WorkerProcess
 from .conftest import BUDGET, Serve
 from .servers import PROJECT, ServerProcess
 from .services import Service
+from .tries import tries
 
 UNACKED = f"{QUEUE}.unacked"
 QUICKLY = 3.0  # a broker that hangs may cost a request three waits
@@ -59,13 +60,11 @@ def submit(server: ServerProcess, **payload: Any) -> str:
 
 def wait_for_status(server: ServerProcess, task_id: str, status: str) -> dict[str, Any]:
     """Wait until that has become of the task."""
-    deadline = time.monotonic() + 20
-    while True:
+    for _ in tries(20):
         task: dict[str, Any] = server.get(f"/tasks/{task_id}").json()
         if task["status"] == status:
             return task
-        assert time.monotonic() < deadline, task
-        time.sleep(0.02)
+    raise AssertionError(task)
 
 
 def traced(event: str, *workers: ServerProcess) -> Counter[str]:
@@ -206,9 +205,10 @@ def test_a_worker_that_is_killed_as_it_takes_a_task_does_not_lose_it(
     CeleryTaskQueue(settings).submit({})
     with redis.Redis.from_url(redis_url) as client, consuming(settings) as connection:
         connection.transport.cycle.on_poll_start()  # asks for a task; nobody reads the answer
-        while client.llen(QUEUE):
-            time.sleep(0.01)
-        assert client.hlen(UNACKED) == 1
+        for _ in tries(5):
+            if client.llen(QUEUE) == 0:
+                break
+        assert (client.llen(QUEUE), client.hlen(UNACKED)) == (0, 1)
 
 
 def test_only_tasks_that_nobody_claims_any_more_are_given_to_others(
@@ -376,10 +376,7 @@ def test_a_failing_hook_shows_in_the_exit_code_of_a_worker(work: Work) -> None:
 def test_a_worker_that_its_broker_refuses_says_so_and_fails(rabbitmq_url: str) -> None:
     address = rabbitmq_url.rpartition("@")[2]
     worker = WorkerProcess({**BUDGET, "BROKER_URL": f"amqp://nobody:wrong@{address}"})
-    try:
-        assert worker.wait() == 1
-    finally:
-        worker.stop()
+    assert worker.wait_for_refusal() == 1
     assert "ACCESS_REFUSED" in worker.log
     assert worker.reports[0]["reason"] == "server stopped"
 
@@ -389,10 +386,7 @@ def test_a_worker_whose_hook_does_not_start_takes_no_task(serve: Serve) -> None:
     server = serve("gunicorn")
     task_id = submit(server)
     worker = WorkerProcess({**BUDGET, "PROBE_HOOKS": "not starting"})
-    try:
-        assert worker.wait() == 3
-    finally:
-        worker.stop()
+    assert worker.wait_for_refusal() == 3
     assert "hook 'not starting' did not start: RuntimeError: broken on purpose" in worker.log
     assert "Traceback" not in worker.log
     assert server.get(f"/tasks/{task_id}").json()["status"] == "queued"
@@ -546,11 +540,10 @@ def test_the_processes_of_a_killed_worker_end_with_it(
 
 def wait_for_readiness(server: ServerProcess, code: int) -> httpx.Response:
     """Wait until that is what the server says of itself."""
-    deadline = time.monotonic() + 20
-    while (response := server.get("/readyz")).status_code != code:
-        assert time.monotonic() < deadline, response.text
-        time.sleep(0.05)
-    return response
+    for _ in tries(20):
+        if (response := server.get("/readyz")).status_code == code:
+            return response
+    raise AssertionError(response.text)
 
 
 def assert_refused_quickly(server: ServerProcess) -> None:

@@ -8,7 +8,6 @@ import re
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +18,7 @@ from drill.rolling import find_haproxy
 
 from .conftest import BUDGET
 from .servers import PROJECT
+from .tries import tries
 
 pytestmark = pytest.mark.drill
 
@@ -157,10 +157,10 @@ def test_an_interrupted_drill_leaves_no_process_behind() -> None:
         rest = process.stdout.read()
     assert process.returncode == 130, rest
     assert "Traceback" not in rest
-    deadline = time.monotonic() + 5
-    while left := [pid for pid in started if pid in processes()]:
-        assert time.monotonic() < deadline, left
-        time.sleep(0.02)
+    for _ in tries(5):
+        if not (left := [pid for pid in started if pid in processes()]):
+            break
+    assert left == []
 
 
 def processes() -> dict[int, int]:

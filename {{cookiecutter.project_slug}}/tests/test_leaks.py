@@ -5,17 +5,17 @@ from __future__ import annotations
 import signal
 import socket
 import sys
-import time
 from collections import Counter
 from pathlib import Path
 
 import pytest
 
 from .conftest import Serve
+from .tries import tries
 
 pytestmark = [
     pytest.mark.shutdown,
-    pytest.mark.skipif(sys.platform != "linux", reason="looks into /proc"),
+    pytest.mark.skipif(sys.platform != "linux", reason="only Linux shows what is open"),
 ]
 
 
@@ -32,11 +32,9 @@ def open_files(pid: int) -> list[str]:
 
 def files_left_open(pid: int, before: list[str]) -> list[str]:
     """What a process has open that it had not before, when it has had time to close its files."""
-    deadline = time.monotonic() + 5
-    while left := sorted((Counter(open_files(pid)) - Counter(before)).elements()):
-        if time.monotonic() > deadline:
+    for _ in tries(5):
+        if not (left := sorted((Counter(open_files(pid)) - Counter(before)).elements())):
             break
-        time.sleep(0.02)  # there is no event to wait for
     return left
 
 

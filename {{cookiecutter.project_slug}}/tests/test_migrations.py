@@ -38,11 +38,7 @@ def test_a_schema_that_is_too_old_is_told_with_the_command(empty_database: str) 
 @pytest.mark.parametrize("name", ["gunicorn", BARE])
 def test_without_them_no_server_starts(name: str, empty_database: str) -> None:
     server = ServerProcess(SERVERS[name].command, env={"DATABASE_URL": empty_database})
-    try:
-        exit_code = server.wait()
-    finally:
-        server.stop()
-    assert exit_code == 3
+    assert server.wait_for_refusal() == 3
     assert "uv run alembic upgrade head" in server.log
     assert "Traceback" not in server.log
 

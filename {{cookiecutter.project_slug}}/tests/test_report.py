@@ -18,6 +18,7 @@ from {{ cookiecutter.package_name }}.serving import finish_worker
 
 from .faults import fail
 from .threads import in_thread
+from .tries import tries
 
 END = """
 import atexit, threading, time
@@ -85,10 +86,9 @@ def test_equal_stacks_are_told_once() -> None:
     for thread in threads:
         thread.start()
     arrived.wait()
-    deadline = time.monotonic() + 5
-    together = False
-    while not together and time.monotonic() < deadline:  # each has a few steps to go
-        together = any({"one", "two", "three"} <= set(n.split(", ")) for n in stacks(()))
+    for _ in tries(5):  # each has a few steps to go
+        if together := any({"one", "two", "three"} <= set(n.split(", ")) for n in stacks(())):
+            break
     event.set()
     for thread in threads:
         thread.join()

@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 import signal
 import socket
-import time
 from collections import Counter
 from collections.abc import Callable
 from functools import partial
@@ -17,6 +16,7 @@ import pytest
 from .commands import SERVERS
 from .conftest import Serve, seen_once
 from .servers import PROJECT, ServerProcess
+from .tries import tries
 
 pytestmark = pytest.mark.shutdown
 
@@ -48,9 +48,9 @@ def live(name: str, serve: Serve) -> Life:
             assert client.get("/readyz").status_code == 200
             server.signal(signal.SIGTERM)
             server.wait()
-        give_up = time.monotonic() + 2  # the last process may not be quite gone
-        while (left := left_behind(server, Path(temporary))) and time.monotonic() < give_up:
-            time.sleep(0.02)
+        for _ in tries(2):  # the last process may not be quite gone
+            if not (left := left_behind(server, Path(temporary))):
+                break
     return server, left
 
 

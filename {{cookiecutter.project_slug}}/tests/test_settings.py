@@ -93,10 +93,7 @@ def test_gunicorn_gets_every_value_from_them(
 
 @pytest.mark.parametrize("name", ["gunicorn", "python -m"])
 def test_no_server_starts_with_a_wrong_one(name: str) -> None:
-    process = ServerProcess(SERVERS[name].command, env={"SHUTDOWN_DRAIN_SECONDS": "long"})
-    try:
-        assert process.wait() == 3
-    finally:
-        process.stop()
-    [line] = process.log.splitlines()
+    server = ServerProcess(SERVERS[name].command, env={"SHUTDOWN_DRAIN_SECONDS": "long"})
+    assert server.wait_for_refusal() == 3
+    [line] = server.log.splitlines()
     assert line.startswith("wrong setting: SHUTDOWN_DRAIN_SECONDS: ")

@@ -6,7 +6,6 @@ import re
 import shutil
 import signal
 import subprocess
-import time
 from pathlib import Path
 
 import pytest
@@ -15,6 +14,7 @@ from .barrier import Barrier
 from .commands import BARE, BARE_PROBE, SERVERS
 from .conftest import BUDGET, Serve
 from .servers import ServerProcess
+from .tries import tries
 
 pytestmark = pytest.mark.shutdown
 
@@ -71,20 +71,14 @@ def test_a_stop_while_hooks_start_stops_those_that_did(barrier: Barrier) -> None
 def test_a_budget_that_does_not_fit_is_refused_with_the_sum(name: str) -> None:
     env = {**BUDGET, "SHUTDOWN_REQUEST_SECONDS": "60"}
     server = ServerProcess(SERVERS[name].command, env=env)
-    try:
-        assert server.wait() == 3
-    finally:
-        server.stop()
+    assert server.wait_for_refusal() == 3
     [line] = server.log.splitlines()
     assert "drain 0 + requests 60 + cleanup 2 + margin 5 = 67 s" in line
 
 
 def test_an_application_that_cannot_be_imported_is_told_once() -> None:
     server = ServerProcess(("gunicorn", "tests.nowhere:app"), env=BUDGET)
-    try:
-        assert server.wait() == 3
-    finally:
-        server.stop()
+    assert server.wait_for_refusal() == 3
     assert "No module named 'tests.nowhere'" in server.log
     assert server.log.count("Traceback") == 1
 
@@ -93,10 +87,10 @@ def test_overwritten_signal_handlers_show_in_readiness(serve: Serve) -> None:
     server = serve("gunicorn", "tests.variants:overwriting_a_handler()")
     assert server.get("/readyz").status_code == 200
     server.signal(signal.SIGUSR2, server.worker_pids[0])
-    deadline = time.monotonic() + 5
-    while (response := server.get("/readyz")).status_code == 200:
-        assert time.monotonic() < deadline, "nobody noticed that SIGINT has another handler"
-    assert response.status_code == 503
+    for _ in tries(5):
+        if (response := server.get("/readyz")).status_code != 200:
+            break
+    assert response.status_code == 503, "nobody noticed that SIGINT has another handler"
     assert response.json() == {"status": "signal handlers overwritten: SIGINT"}
     assert server.get("/livez").status_code == 200
     server.signal(signal.SIGTERM)

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import http.client
 import threading
-import time
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
+
+from .tries import tries
 
 CLIENTS = 8
 
@@ -48,10 +49,10 @@ class Writers:
     def wait_for_kept(self, more: int, timeout: float = 20) -> None:
         """Wait until *more* keys have been kept than now, at most *timeout* seconds."""
         enough = len(self.kept) + more
-        deadline = time.monotonic() + timeout
-        while len(self.kept) < enough:
-            assert time.monotonic() < deadline, f"not {more} more in {timeout:g} s"
-            time.sleep(0.02)
+        for _ in tries(timeout):
+            if len(self.kept) >= enough:
+                return
+        raise AssertionError(f"not {more} more in {timeout:g} s")
 
     def wait_until_gone(self) -> None:
         """Wait until each has been told to go elsewhere."""

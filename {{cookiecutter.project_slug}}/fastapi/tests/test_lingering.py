@@ -10,19 +10,18 @@ import time
 import pytest
 
 from .conftest import Serve
+from .tries import tries
 
 pytestmark = pytest.mark.shutdown
 
 
 def wait_until_refused(port: int) -> None:
     """Wait until no connection is accepted any more."""
-    deadline = time.monotonic() + 10
-    while time.monotonic() < deadline:
+    for _ in tries(10):
         try:
             socket.create_connection(("127.0.0.1", port)).close()
         except OSError:
             return
-        time.sleep(0.01)  # nobody tells
     raise AssertionError("connections are accepted on and on")
 
 

@@ -56,10 +56,6 @@ def test_an_application_inside_of_another_keeps_its_lifecycle(
 
 def test_an_application_that_another_does_not_start_is_refused_with_what_to_do() -> None:
     server = ServerProcess(("gunicorn", "tests.other_apps:not_started()"), env=BUDGET)
-    try:
-        line = server.wait_for_log("Starlette does not start", timeout=20)
-        assert server.wait() == 3
-    finally:
-        server.stop()
-    assert "async with lifespan(app)" in line
+    assert server.wait_for_refusal() == 3
+    assert "async with lifespan(app)" in server.wait_for_log("Starlette does not start")
     assert "Traceback" not in server.log

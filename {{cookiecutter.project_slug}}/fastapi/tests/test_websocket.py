@@ -137,7 +137,7 @@ def test_a_stop_with_websockets_is_clean(stop: Callable[[], Stop]) -> None:
 
 
 @pytest.mark.shutdown
-@pytest.mark.skipif(sys.platform != "linux", reason="looks into /proc")
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux shows what is open")
 def test_they_leave_no_file_open(stop: Callable[[], Stop]) -> None:
     assert stop().left_open == []
 

@@ -13,8 +13,5 @@ pytestmark = pytest.mark.shutdown
 @pytest.mark.parametrize("option", ["--extra-files", "--exclude-patterns"])
 def test_options_for_another_reloader_are_refused(option: str) -> None:
     server = ServerProcess((*FLASK, option, "settings.toml"))
-    try:
-        assert server.wait(10) == 2
-    finally:
-        server.stop()
+    assert server.wait_for_refusal() == 2
     assert f"Error: {option} is not supported" in server.log

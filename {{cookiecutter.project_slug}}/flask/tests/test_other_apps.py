@@ -37,9 +37,6 @@ def test_middleware_is_served_inside_of_the_application(serve: Serve) -> None:
 
 def test_middleware_around_the_application_is_refused_with_what_to_do() -> None:
     server = ServerProcess(("gunicorn", "tests.wrapped:outside"), env=BUDGET)
-    try:
-        assert server.wait(10) == 3
-    finally:
-        server.stop()
+    assert server.wait_for_refusal() == 3
     assert "app.wsgi_app = ProxyFix(app.wsgi_app)" in server.wait_for_log("ProxyFix hides")
     assert "Traceback" not in server.log

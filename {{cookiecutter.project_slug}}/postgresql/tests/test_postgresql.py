@@ -23,6 +23,7 @@ from .conftest import InBackground, Serve
 from .databases import PostgreSQL
 from .migrating import create_tables, keys_in, migrate
 from .servers import ServerProcess
+from .tries import tries
 from .writers import Writers
 
 pytestmark = pytest.mark.shutdown
@@ -59,11 +60,11 @@ def closing_its_connections(postgresql: PostgreSQL) -> Iterator[None]:
 
 
 def wait_for(condition: Callable[[], bool], what: str, *, seconds: float = 20) -> None:
-    """Look until *condition* holds: PostgreSQL and HTTP tell nobody when it does."""
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, f"waited {seconds:g} s for {what}"
-        time.sleep(0.02)
+    """Look until *condition* holds."""
+    for _ in tries(seconds):
+        if condition():
+            return
+    raise AssertionError(f"waited {seconds:g} s for {what}")
 
 
 def readiness(server: ServerProcess) -> tuple[int, str]:
@@ -212,11 +213,7 @@ def test_when_all_connections_are_taken_others_are_told_soon(
 def test_without_it_no_server_starts(name: str) -> None:
     url = "postgresql://user:s3cr3t@127.0.0.1:1/name"
     server = ServerProcess(SERVERS[name].command, env={"DATABASE_URL": url})
-    try:
-        exit_code = server.wait()
-    finally:
-        server.stop()
-    assert exit_code == 3
+    assert server.wait_for_refusal() == 3
     assert "DATABASE_URL, 127.0.0.1:1/name: connection failed" in server.log
     assert "Traceback" not in server.log
     assert "s3cr3t" not in server.log
