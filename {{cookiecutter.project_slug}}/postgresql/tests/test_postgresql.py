@@ -210,13 +210,48 @@ def test_when_all_connections_are_taken_others_are_told_soon(
 
 
 @pytest.mark.parametrize("name", ["gunicorn", BARE])
-def test_without_it_no_server_starts(name: str) -> None:
+def test_without_it_the_service_starts_unready_and_says_what_to_change(
+    name: str, serve: Serve
+) -> None:
     url = "postgresql://user:s3cr3t@127.0.0.1:1/name"
-    server = ServerProcess(SERVERS[name].command, env={"DATABASE_URL": url})
-    assert server.wait_for_refusal() == 3
-    assert "DATABASE_URL, 127.0.0.1:1/name: connection failed" in server.log
+    server = serve(*SERVERS[name].command, DATABASE_URL=url)
+    assert readiness(server) == (503, "no answer: database")
+    line = server.wait_for_log("not ready until the database answers")
+    assert "DATABASE_URL, 127.0.0.1:1/name: connection failed" in line
+    server.signal(signal.SIGTERM)
+    assert server.wait() == 0
     assert "Traceback" not in server.log
     assert "s3cr3t" not in server.log
+
+
+def test_workers_that_are_replaced_in_an_outage_serve_after_it(
+    serve: Serve, postgresql: PostgreSQL
+) -> None:
+    server = serve(*PROBE, workers=2, DATABASE_URL=postgresql.database_url)
+    postgresql.stop(signal.SIGQUIT)
+    for worker in server.worker_pids:
+        server.signal(signal.SIGKILL, worker)
+    server.wait_until(lambda: len(server.worker_pids) == 4, 20, "two workers in their place")
+    assert readiness(server) == (503, "no answer: database")
+    assert post(server, "/keep", "too early") == 503
+    postgresql.start()
+    wait_for(lambda: readiness(server) == (200, "ready"), "readiness")
+    assert post(server, "/keep", "in time") == 201
+
+
+def test_a_service_that_starts_in_an_outage_waits_for_the_tables_after_it(
+    serve: Serve, postgresql: PostgreSQL
+) -> None:
+    with psycopg.connect(postgresql.database_url, autocommit=True) as connection:
+        connection.execute("CREATE DATABASE empty")
+    url = f"{postgresql.url}/empty"
+    postgresql.stop(signal.SIGQUIT)
+    server = serve(*PROBE, DATABASE_URL=url)
+    postgresql.start()
+    assert readiness(server) == (503, "no answer: database")
+    assert "uv run alembic upgrade head" in server.wait_for_log("too old")
+    migrate(url)
+    wait_for(lambda: readiness(server) == (200, "ready"), "readiness")
 
 
 def test_replicas_migrate_one_after_the_other(empty_database: str) -> None:

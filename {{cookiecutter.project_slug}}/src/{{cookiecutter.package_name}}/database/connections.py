@@ -2,16 +2,42 @@
 
 from __future__ import annotations
 
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
-from sqlalchemy import Engine, PoolResetState, event
+from sqlalchemy import URL, Engine, PoolResetState, event
+from sqlalchemy.exc import DBAPIError, OperationalError
 from sqlalchemy.pool import ConnectionPoolEntry
+
+from .url import problem_at
+
+logger = logging.getLogger(__name__)
 
 CANCEL_SECONDS = 1.0  # for the statements that are still running at the end
 
 
 class DatabaseError(RuntimeError):
     """The service cannot start on this database."""
+
+
+@contextmanager
+def starting(url: URL) -> Iterator[None]:
+    """Let the service start although PostgreSQL is down: it is not ready until that answers.
+
+    Were it to fail, gunicorn would halt as a whole if a worker had to be replaced in an outage.
+
+    Raises:
+        DatabaseError: in one line, what to change: no waiting mends it.
+    """
+    try:
+        yield
+    except DBAPIError as error:
+        problem = problem_at(url, error.orig)
+        if not isinstance(error, OperationalError) or url.get_backend_name() != "postgresql":
+            raise DatabaseError(problem) from error
+        logger.error("not ready until the database answers", extra={"problem": problem})
 
 
 class Connections:

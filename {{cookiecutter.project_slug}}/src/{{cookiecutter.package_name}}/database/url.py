@@ -49,10 +49,10 @@ def blocking(url: URL) -> URL:
     return url.set(drivername=url.drivername.replace("aiosqlite", "pysqlite"))
 
 
-def place(url: URL) -> str:
-    """Where that is, for log and errors: no user, no password."""
+def problem_at(url: URL, problem: object) -> str:
+    """*problem* in one line, with where it is, but no user and no password."""
     host = f"{url.host}:{url.port or 5432}/" if url.host else ""
-    return f"{host}{url.database}"
+    return f"DATABASE_URL, {host}{url.database}: {' '.join(str(problem).split())}"
 
 
 def engine_options(url: URL, *, pool_size: int, statement_seconds: float) -> dict[str, Any]:

@@ -8,7 +8,6 @@ import time
 
 from pydantic import SecretStr
 from sqlalchemy import text
-from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import (
     AsyncEngine,
     AsyncSession,
@@ -18,9 +17,9 @@ from sqlalchemy.ext.asyncio import (
 
 from ..lifecycle import Budget
 from ..settings import THREADS
-from .connections import CANCEL_SECONDS, Connections, DatabaseError, is_busy
+from .connections import CANCEL_SECONDS, Connections, DatabaseError, is_busy, starting
 from .schema import problem_of_schema
-from .url import engine_options, parse, place
+from .url import engine_options, parse, problem_at
 
 
 class Database:
@@ -43,6 +42,7 @@ class Database:
         self.engine = self._create_engine(THREADS)
         # A connection of its own, so that a busy pool does not look like a dead database.
         self._probe = self._create_engine(1)
+        self._has_tables = False
         # Handlers may read what they have committed, without asking the database again.
         self.sessions: async_sessionmaker[AsyncSession] = async_sessionmaker(
             self.engine, expire_on_commit=False
@@ -55,18 +55,20 @@ class Database:
             DatabaseError: in one line, what to change.
         """
         try:
-            async with self.engine.connect() as connection:
-                problem = await connection.run_sync(problem_of_schema)
-        except SQLAlchemyError as error:
-            problem = " ".join(str(getattr(error, "orig", error)).split())
-        if problem is not None:
-            await self.engine.dispose()
-            raise DatabaseError(f"DATABASE_URL, {place(self._url)}: {problem}")
+            with starting(self._url):
+                await self.check()
+        finally:
+            await self._probe.dispose()  # what has not started is not stopped
 
     async def check(self) -> None:
-        """Raise if the database does not answer."""
+        """Raise if the database does not answer, or has not the tables."""
         async with self._probe.connect() as connection:
-            await connection.execute(text("SELECT 1"))
+            if self._has_tables:
+                await connection.execute(text("SELECT 1"))
+            elif problem := await connection.run_sync(problem_of_schema):
+                raise DatabaseError(problem_at(self._url, problem))
+            else:
+                self._has_tables = True
 
     async def stop(self) -> None:
         """Close all connections, also those of requests that were abandoned.

@@ -7,14 +7,13 @@ import time
 
 from pydantic import SecretStr
 from sqlalchemy import Engine, create_engine, text
-from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session, sessionmaker
 
 from ..lifecycle import Budget
 from ..settings import THREADS
-from .connections import CANCEL_SECONDS, Connections, DatabaseError, is_busy
+from .connections import CANCEL_SECONDS, Connections, DatabaseError, is_busy, starting
 from .schema import problem_of_schema
-from .url import engine_options, parse, place
+from .url import engine_options, parse, problem_at
 
 
 class Database:
@@ -35,6 +34,7 @@ class Database:
         self.engine = self._create_engine(THREADS)  # so that no thread waits for another
         # A connection of its own, so that a busy pool does not look like a dead database.
         self._probe = self._create_engine(1)
+        self._has_tables = False
         self.sessions: sessionmaker[Session] = sessionmaker(self.engine)
 
     def start(self) -> None:
@@ -44,18 +44,20 @@ class Database:
             DatabaseError: in one line, what to change.
         """
         try:
-            with self.engine.connect() as connection:
-                problem = problem_of_schema(connection)
-        except SQLAlchemyError as error:
-            problem = " ".join(str(getattr(error, "orig", error)).split())
-        if problem is not None:
-            self.engine.dispose()
-            raise DatabaseError(f"DATABASE_URL, {place(self._url)}: {problem}")
+            with starting(self._url):
+                self.check()
+        finally:
+            self._probe.dispose()  # what has not started is not stopped
 
     def check(self) -> None:
-        """Raise if the database does not answer."""
+        """Raise if the database does not answer, or has not the tables."""
         with self._probe.connect() as connection:
-            connection.execute(text("SELECT 1"))
+            if self._has_tables:
+                connection.execute(text("SELECT 1"))
+            elif problem := problem_of_schema(connection):
+                raise DatabaseError(problem_at(self._url, problem))
+            else:
+                self._has_tables = True
 
     def stop(self) -> None:
         """Close all connections, also those of requests that were abandoned.

@@ -10,7 +10,7 @@ from sqlalchemy.exc import DatabaseError, OperationalError
 
 from {{ cookiecutter.package_name }} import logs
 from {{ cookiecutter.package_name }}.database.models import Base
-from {{ cookiecutter.package_name }}.database.url import blocking, parse, place
+from {{ cookiecutter.package_name }}.database.url import blocking, parse, problem_at
 from {{ cookiecutter.package_name }}.settings import load_settings
 
 settings = load_settings()
@@ -44,4 +44,4 @@ try:
 except DatabaseError as error:
     if type(error) not in (DatabaseError, OperationalError):
         raise  # the mistake is in a migration
-    sys.exit(f"DATABASE_URL, {place(url)}: {error.orig}")
+    sys.exit(problem_at(url, error.orig))
