@@ -66,12 +66,12 @@ InBackground = Callable[..., "Future[Any]"]
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
-    """One process more than there are cores, for much of a test is waiting.
+    """Two processes for each core, for much of a test is waiting.
 
     A test that is named runs in this very process: its prints show, and it starts at once.
     """
     named = any("::" in argument for argument in config.args)
-    return 0 if named else (os.cpu_count() or 1) + 1
+    return 0 if named else 2 * (os.cpu_count() or 1)
 
 
 #% if cookiecutter.background == "thread"
