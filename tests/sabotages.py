@@ -1542,6 +1542,14 @@ UNSEEN = [
         FASTAPI,
     ),
     Sabotage(
+        "a forced stop waits for the hook at work",
+        f"{LIFECYCLE}/supervisor.py",
+        "while not until() and self._forced == forced_before:",
+        "while not until():",
+        "tests/test_signals.py::test_ctrl_c_twice_cuts_a_hook_short",
+        FASTAPI,
+    ),
+    Sabotage(
         "gunicorn's workers hear Ctrl-C twice",
         f"{LIFECYCLE}/supervisor.py",
         "        if self._first_signal == signal.SIGINT:\n",

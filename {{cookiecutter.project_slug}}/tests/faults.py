@@ -60,6 +60,7 @@ HOOKS = {
         Hook("last", stop=do_nothing),
         Hook("not starting", start=fail),
         Hook("starting slowly", start=wait_for_test, stop=do_nothing, timeout=20),
+        Hook("stopping slowly", stop=wait_for_test, timeout=20),
     )
 }
 

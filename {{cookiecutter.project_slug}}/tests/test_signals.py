@@ -169,3 +169,23 @@ def test_ctrl_c_twice_forces_the_exit(
     assert report["forced"]
     outcomes = {hook["name"]: hook["outcome"] for hook in report["hooks"]}
     assert (outcomes["hanging long"], outcomes["first"]) == ("timed out", "ok")
+
+
+def test_ctrl_c_twice_cuts_a_hook_short(serve: Serve, barrier: Barrier) -> None:
+    server = serve(
+        *DEVELOP,
+        PROBE_HOOKS="first,stopping slowly",
+        PROBE_BARRIER=str(barrier.port),
+        SHUTDOWN_GRACE_SECONDS="60",
+        SHUTDOWN_CLEANUP_SECONDS="30",
+    )
+    server.signal(signal.SIGINT)
+    barrier.wait_for_arrivals()
+    begun = time.monotonic()
+    press_ctrl_c_again(server)
+    assert server.wait() == 1
+    assert time.monotonic() - begun < SOON, "it went on waiting for the hook"
+    [report] = server.reports
+    assert report["forced"]
+    outcomes = {hook["name"]: hook["outcome"] for hook in report["hooks"]}
+    assert (outcomes["stopping slowly"], outcomes["first"]) == ("timed out", "ok")
