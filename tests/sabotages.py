@@ -1550,6 +1550,14 @@ UNSEEN = [
         FASTAPI,
     ),
     Sabotage(
+        "requests are logged whatever the log level",
+        f"{PACKAGE}/logs.py",
+        '"level": "NOTSET", ',
+        "",
+        "tests/test_settings.py::test_the_log_level_holds_for_lines_of_the_server_too",
+        FLASK,
+    ),
+    Sabotage(
         "gunicorn's workers hear Ctrl-C twice",
         f"{LIFECYCLE}/supervisor.py",
         "        if self._first_signal == signal.SIGINT:\n",

@@ -47,7 +47,6 @@ graceful_timeout = settings.budget.kill_after
 # A worker that stops without a signal shows no sign of life meanwhile.
 timeout = max(30, graceful_timeout)
 
-loglevel = settings.log_level
 logconfig_dict = logs.config(settings.log_level, json=True)
 
 # The heartbeat file belongs in memory: on a slow disk it can block a worker.

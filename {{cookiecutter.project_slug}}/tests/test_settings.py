@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import runpy
+import subprocess
+import sys
 
 import pytest
 
@@ -89,6 +92,25 @@ def test_gunicorn_gets_every_value_from_them(
     assert conf["graceful_timeout"] == load_settings().budget.kill_after
     assert conf["timeout"] >= conf["graceful_timeout"], "a slow stop looks like a dead worker"
     assert conf["keepalive"] > 60, "load balancers send on connections that are being closed"
+
+
+# gunicorn sets these levels before it takes our configuration.
+LINES_OF_A_SERVER = """
+import logging
+from {{ cookiecutter.package_name }} import logs
+logger = logging.getLogger("gunicorn.access")
+logger.setLevel(logging.INFO)
+logs.configure("warning", json=True)
+logger.info("not shown")
+logger.warning("shown")
+"""
+
+
+def test_the_log_level_holds_for_lines_of_the_server_too() -> None:
+    command = [sys.executable, "-c", LINES_OF_A_SERVER]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    [line] = done.stdout.splitlines()
+    assert json.loads(line)["event"] == "shown"
 
 
 @pytest.mark.parametrize("name", ["gunicorn", "python -m"])

@@ -52,7 +52,10 @@ def config(level: str, *, json: bool) -> dict[str, Any]:
             }
         },
         "root": {"level": level.upper(), "handlers": ["stdout"]},
-        "loggers": {name: {"handlers": [], "propagate": True} for name in _SERVERS},
+        # gunicorn has set levels of its own.
+        "loggers": {
+            name: {"level": "NOTSET", "handlers": [], "propagate": True} for name in _SERVERS
+        },
     }
 
 
