@@ -175,6 +175,12 @@ def test_an_error_of_the_application_is_logged(stop: Callable[[], Stop]) -> None
     assert [e for e in exceptions if e.endswith("RuntimeError: broken on purpose")] != []
 
 
+def test_the_log_is_for_machines(stop: Callable[[], Stop]) -> None:
+    records = stop().records
+    assert {"ready", "draining", "Listening at"} <= {r["event"].partition(": ")[0] for r in records}
+    assert [record for record in records if "color_message" in record] == []
+
+
 def test_a_stop_that_lost_nothing_exits_with_0(stop: Callable[[], Stop]) -> None:
     seen = stop()
     assert seen.exit_code == 0

@@ -92,6 +92,7 @@ def test_gunicorn_gets_every_value_from_them(
     assert conf["graceful_timeout"] == load_settings().budget.kill_after
     assert conf["timeout"] >= conf["graceful_timeout"], "a slow stop looks like a dead worker"
     assert conf["keepalive"] > 60, "load balancers send on connections that are being closed"
+    assert conf["control_socket_disable"], "the master has a thread and a socket that nobody needs"
 
 
 # gunicorn sets these levels before it takes our configuration.
