@@ -1046,7 +1046,7 @@ SIGNALS = [
         f"{PACKAGE}/reload.py",
         ", start_new_session=True",
         "",
-        "tests/test_signals.py::test_ctrl_c_in_a_terminal_reaches_the_development_server_once",
+        "tests/test_signals.py::test_ctrl_c_in_a_terminal_is_one_signal",
         FLASK,
     ),
     Sabotage(
@@ -1562,7 +1562,7 @@ UNSEEN = [
         f"{LIFECYCLE}/supervisor.py",
         "        if self._first_signal == signal.SIGINT:\n",
         "        if False:\n",
-        "tests/test_signals.py::test_ctrl_c_in_a_terminal_is_one_signal_to_gunicorn",
+        "tests/test_signals.py::test_ctrl_c_in_a_terminal_is_one_signal",
         FASTAPI,
     ),
 ]

@@ -36,7 +36,7 @@ def wait_for_test() -> None:
 
 def hang() -> None:
     """Take far too long: no hook is waited for until this ends."""
-    time.sleep(60)
+    time.sleep(60)  # is what hangs; the process ends meanwhile
 
 
 def open_sockets() -> None:

@@ -64,7 +64,7 @@ from {{ cookiecutter.package_name }}.lifecycle import BackgroundThread
 
 class Hanging(BackgroundThread):
     def handle(self):
-        time.sleep(60)
+        time.sleep(60)  # the interpreter is to end long before
 
 Hanging().start()
 """
@@ -93,7 +93,7 @@ def test_a_waiting_thread_wakes_up_within_20_ms() -> None:
     thread.start()
     seconds = []
     for _ in range(9):
-        time.sleep(0.005)  # let it wait
+        time.sleep(0.005)  # let it wait; a wake-up before that is kept for it
         begun = time.monotonic()
         thread.wake()
         seconds.append(woken.get(timeout=5) - begun)

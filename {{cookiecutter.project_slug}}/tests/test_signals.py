@@ -98,33 +98,21 @@ def test_ctrl_c_after_a_stop_has_begun_hurries_it(serve: Serve) -> None:
     assert outcomes["first"] == outcomes["last"] == "ok"
 
 
-def test_ctrl_c_in_a_terminal_reaches_the_development_server_once(
-    serve: Serve, barrier: Barrier, in_background: InBackground
+# gunicorn's worker hears of it from the terminal, and then from its master once more.
+@pytest.mark.parametrize("command", [DEVELOP, PROBE], ids=["python -m", "gunicorn"])
+def test_ctrl_c_in_a_terminal_is_one_signal(
+    command: tuple[str, ...], serve: Serve, barrier: Barrier, in_background: InBackground
 ) -> None:
-    server = serve(*DEVELOP)
-    answer = in_background(server.get, f"/park?port={barrier.port}")
-    barrier.wait_for_arrivals()
-    # Two signals that come at once may be seen as one, so the stop alone does not show it.
-    group = os.getpgid(server.worker_pids[0])
-    assert group != server.pid, "the terminal tells the server, and its parent does so once more"
-    os.killpg(server.pid, signal.SIGINT)  # as a terminal does
-    server.wait_for_log("SIGINT")
-    barrier.release()
-    assert answer.result().status_code == 200
-    assert server.wait() == 0
-    [report] = server.reports
-    assert not report["forced"]
-
-
-def test_ctrl_c_in_a_terminal_is_one_signal_to_gunicorn(
-    serve: Serve, barrier: Barrier, in_background: InBackground
-) -> None:
-    server = serve(*PROBE)
+    server = serve(*command)
+    if command == DEVELOP:  # two signals that come at once may be seen as one
+        group = os.getpgid(server.worker_pids[0])
+        assert group != server.pid, "the terminal tells the server, and then its parent does so"
     answer = in_background(server.get, f"/park?port={barrier.port}")
     barrier.wait_for_arrivals()
     os.killpg(server.pid, signal.SIGINT)  # as a terminal does
     server.wait_for_log("SIGINT")
-    server.wait_for_log("Handling signal: int")  # and its worker hears of it once more
+    if command == PROBE:
+        server.wait_for_log("Handling signal: int")
     barrier.release()
     assert answer.result().status_code == 200
     assert server.wait() == 0

@@ -9,10 +9,12 @@ from collections.abc import Iterator
 def tries(seconds: float) -> Iterator[None]:
     """Look at least once, and again and again for that long::
 
-    for _ in tries(5):
-        if it_is_there():
-            return
-    raise AssertionError("it did not come")
+        for _ in tries(5):
+            if it_is_there():
+                return
+        raise AssertionError("it did not come")
+
+    There is a pause between two looks, since no event could wake us up.
     """
     deadline = time.monotonic() + seconds
     while True:

@@ -64,7 +64,7 @@ def stuck_in_thread(port: int) -> None:
 @app.get("/nap")
 async def nap() -> dict[str, str]:
     """Keep the event loop busy for 5 ms, as real work does, so that clients wait to be accepted."""
-    time.sleep(0.005)
+    time.sleep(0.005)  # is the work itself
     return {"status": "awake"}
 
 
@@ -77,8 +77,8 @@ async def stuck_in_loop(port: int) -> None:
 
 def stuck_forever() -> None:
     """Outlast every deadline: this is what a stop must not wait for."""
-    for _ in range(600):  # one long sleep can miss a signal that comes as it begins
-        time.sleep(0.1)
+    for _ in range(600):
+        time.sleep(0.1)  # is what hangs; one long sleep can miss a signal that comes as it begins
 
 
 @app.get("/stream")

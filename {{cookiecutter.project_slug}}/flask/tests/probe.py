@@ -40,7 +40,7 @@ def park() -> dict[str, str]:
 @app.get("/nap")
 def nap() -> dict[str, str]:
     """Keep a thread busy for 5 ms, as real work does, so that clients wait for one."""
-    time.sleep(0.005)
+    time.sleep(0.005)  # is the work itself
     return {"status": "awake"}
 
 
@@ -54,8 +54,8 @@ def stuck() -> dict[str, str]:
 
 def stuck_forever() -> None:
     """Outlast every deadline: this is what a stop must not wait for."""
-    for _ in range(600):  # one long sleep can miss a signal that comes as it begins
-        time.sleep(0.1)
+    for _ in range(600):
+        time.sleep(0.1)  # is what hangs; one long sleep can miss a signal that comes as it begins
 
 
 @app.get("/stream")
