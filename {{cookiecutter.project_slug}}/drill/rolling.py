@@ -11,11 +11,11 @@ import socket
 import subprocess
 import tempfile
 import time
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import Iterable, Sequence
+from contextlib import ExitStack
 from pathlib import Path
 
-from tests.servers import ServerProcess
+from tests.servers import ServerProcess, reserved_port
 
 from .record import Plan, Record, Stop
 from .service import HOST, ending, record, signalled, start_load, start_service, wait_for_end
@@ -65,7 +65,7 @@ def replace_replicas(plan: Plan, screen: Screen) -> Record:
     if (haproxy := find_haproxy()) is None:
         raise SetupError("--replicas needs HAProxy, which is not installed")
     with ExitStack() as stack:
-        ports = [stack.enter_context(_reserved_port()) for _ in range(plan.replicas)]
+        ports = [stack.enter_context(reserved_port()) for _ in range(plan.replicas)]
         screen.event(f"starting {plan.replicas} replicas behind HAProxy")
         replicas = {number: start_service(plan, port) for number, port in enumerate(ports)}
         for server in replicas.values():
@@ -181,19 +181,6 @@ class Balancer:
 
 def _name(number: int) -> str:
     return f"replica-{number + 1}"
-
-
-@contextmanager
-def _reserved_port() -> Iterator[int]:
-    """A port for one server after the other.
-
-    As long as this socket is bound (it never listens), no client's connection gets this port for
-    its own end, and the next server can have it.
-    """
-    with socket.socket() as placeholder:
-        placeholder.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        placeholder.bind((HOST, 0))
-        yield placeholder.getsockname()[1]
 
 
 def _stop_the_last(servers: Iterable[ServerProcess], plan: Plan, screen: Screen) -> list[Stop]:

@@ -15,7 +15,8 @@ import socket
 import subprocess
 import sys
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -34,6 +35,23 @@ CONSOLE_LINE = re.compile(
     r"\S+ \[(?P<level>\w+) *\] (?P<event>.*?) +\[(?P<logger>[\w.]+)\] .*?process=(?P<process>\d+)"
     r"(?: report=(?P<report>\{.*\}))?"
 )
+
+
+@contextmanager
+def reserved_port() -> Iterator[int]:
+    """A port for a server that is yet to listen, or for one after the other.
+
+    As long as this socket is bound (it never listens), nobody else is given the port, neither to
+    listen nor as the own end of a connection, but a server that asks for it gets it. On Linux:
+    elsewhere the socket would be in the server's way, so the port is only free for now.
+    """
+    with socket.socket() as placeholder:
+        placeholder.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        placeholder.bind(("127.0.0.1", 0))
+        port: int = placeholder.getsockname()[1]
+        if sys.platform != "linux":
+            placeholder.close()
+        yield port
 
 
 class ServerProcess:

@@ -12,11 +12,13 @@ import subprocess
 import tempfile
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
+from contextlib import ExitStack
 from pathlib import Path
 from typing import NoReturn, Self
 
 import pytest
 
+from .servers import reserved_port
 from .tries import tries
 
 
@@ -25,13 +27,6 @@ def missing(what: str) -> NoReturn:
     if os.environ.get("REQUIRE_SERVICES") == "1":
         pytest.fail(f"REQUIRE_SERVICES=1, but {what} is not installed", pytrace=False)
     pytest.skip(f"{what} is not installed")
-
-
-def free_port() -> int:
-    """A port that nobody listens on now."""
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        port: int = listener.getsockname()[1]
-        return port
 
 
 class Service(ABC):
@@ -47,7 +42,8 @@ class Service(ABC):
     end_signal = signal.SIGKILL
 
     def __init__(self, user: str | None = None) -> None:
-        self.port = free_port()
+        self._reservations = ExitStack()
+        self.port = self.reserve_port()
         self.folder = Path(tempfile.mkdtemp(prefix="service-"))
         self._user = user if os.geteuid() == 0 else None
         if self._user is not None:
@@ -76,7 +72,12 @@ class Service(ABC):
 
     def __exit__(self, *_: object) -> None:
         self.stop(self.end_signal)
+        self._reservations.close()
         shutil.rmtree(self.folder, ignore_errors=True)
+
+    def reserve_port(self) -> int:
+        """A port that is this server's, also before it listens and while it is down."""
+        return self._reservations.enter_context(reserved_port())
 
     @property
     def pid(self) -> int:
@@ -176,7 +177,7 @@ class RabbitMq(Service):
 
     def __init__(self) -> None:
         super().__init__()
-        self._ports = [str(free_port()) for _ in range(2)]
+        self._ports = [str(self.reserve_port()) for _ in range(2)]
         (self.folder / "enabled_plugins").write_text("[].", "utf-8")
 
     def command(self) -> list[str]:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import os
 import signal
+import socket
+import sys
 
 import pytest
 
-from .servers import ServerProcess
+from .servers import ServerProcess, reserved_port
 
 SERVER = """
 import os, signal, socket, time
@@ -87,3 +89,12 @@ def test_no_setting_leaks_in(monkeypatch: pytest.MonkeyPatch) -> None:
     names = "[name for name in os.environ if name.startswith('SHUTDOWN_') or name == 'LOG_LEVEL']"
     with bad_server(f"print('leaked:', {names})") as server:
         assert server.wait_for_log("leaked:") == "leaked: []"
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere ports cannot be reserved")
+def test_a_reserved_port_is_for_its_server_alone() -> None:
+    with reserved_port() as port:
+        with socket.socket() as other, pytest.raises(OSError, match="in use"):
+            other.bind(("127.0.0.1", port))
+        for _ in range(2):
+            socket.create_server(("127.0.0.1", port)).close()
