@@ -11,6 +11,7 @@ import signal
 import subprocess
 from collections import Counter
 from collections.abc import Iterator
+from itertools import count
 from pathlib import Path
 from xml.etree import ElementTree as ET
 
@@ -25,6 +26,10 @@ TIMEOUT = 120  # seconds, for one sabotage
 BROKEN_CODE = re.compile(
     r"\b(?:Attribute|Import|Indentation|ModuleNotFound|Name|Syntax|Type|UnboundLocal)Error\b.*"
 )
+
+# When files were changed, as it seems. A sabotage may keep a file's size and be done in the same
+# second as another: Python would take the bytecode of that.
+TIMES = count(1_000_000_000)
 
 
 def cases(framework: str) -> list[Sabotage]:
@@ -98,12 +103,17 @@ def project(
 @pytest.fixture
 def broken(project: Path, sabotage: Sabotage) -> Iterator[Path]:
     file = project / sabotage.file
-    before = file.read_bytes()
-    file.write_text(sabotaged(sabotage, project), "utf-8")
+    original = file.read_bytes()
+    rewrite(file, sabotaged(sabotage, project).encode())
     try:
         yield project
     finally:
-        file.write_bytes(before)
+        rewrite(file, original)
+
+
+def rewrite(file: Path, content: bytes) -> None:
+    file.write_bytes(content)
+    os.utime(file, (next(TIMES),) * 2)
 
 
 def run_tests(project: Path, *arguments: str, timeout: float) -> tuple[int, str, ET.Element]:
@@ -114,8 +124,6 @@ def run_tests(project: Path, *arguments: str, timeout: float) -> tuple[int, str,
     process = subprocess.Popen(
         [*command, f"--junit-xml={results}", *arguments],
         cwd=project,
-        # A sabotage may keep a file's size and its second: Python would take the old bytecode.
-        env={**os.environ, "PYTHONDONTWRITEBYTECODE": "1"},
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,

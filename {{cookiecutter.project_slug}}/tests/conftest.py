@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import importlib.util
 import io
 import os
-import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager, redirect_stdout
@@ -42,17 +39,6 @@ BUDGET = {
 }
 
 Result = TypeVar("Result")
-
-
-def pytest_configure(config: pytest.Config) -> None:
-    """Where Python is told to compile nothing, do so: each server would do it again."""
-    if not sys.dont_write_bytecode or hasattr(config, "workerinput"):
-        return
-    folders = [str(PROJECT / "src"), str(PROJECT / "tests")]
-    if not Path(importlib.util.cache_from_source(httpx.__file__)).exists():
-        folders.append(str(Path(httpx.__file__).parents[1]))  # with all other packages
-    compile_all = [sys.executable, "-W", "ignore", "-m", "compileall", "-qq", "-j", "0"]
-    subprocess.run([*compile_all, *folders], check=False)
 
 
 class Serve(Protocol):
