@@ -1331,6 +1331,14 @@ END = [
         FLASK,
     ),
     Sabotage(
+        "a second worker that cannot start halts the master again",
+        f"{PACKAGE}/serving.py",
+        "            if len(server.failed_starts) == 1:\n                raise\n",
+        "            raise\n",
+        "tests/test_faults.py::test_a_hook_that_does_not_start_ends_the_server_with_its_name",
+        FLASK,
+    ),
+    Sabotage(
         "a killed worker does not show in the exit code",
         f"{PACKAGE}/serving.py",
         "server.unclean.append(worker.pid)",

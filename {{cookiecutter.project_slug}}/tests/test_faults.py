@@ -90,8 +90,20 @@ def test_the_server_leaves_alone_what_a_hook_opens(serve: Serve) -> None:
     assert server.reports[0]["problems"] == []
 
 
-def test_a_hook_that_does_not_start_ends_the_server_with_its_name(serve: Serve) -> None:
-    server = serve(*PROBE, PROBE_HOOKS="first,not starting", workers=0, WEB_CONCURRENCY="2")
+def test_a_hook_that_does_not_start_ends_the_server_with_its_name(
+    serve: Serve, barrier: Barrier
+) -> None:
+    server = serve(
+        *PROBE,
+        PROBE_HOOKS="starting slowly,not starting",
+        PROBE_BARRIER=str(barrier.port),
+        workers=0,
+        WEB_CONCURRENCY="2",
+    )
+    barrier.wait_for_arrivals(2)
+    barrier.release(1)
+    server.wait_for_log("exited with code 3")
+    barrier.release()  # the other worker fails while the master is halting already
     assert server.wait() == 3, "the master was not told, or made something else of it"
     assert "Traceback" not in server.log
     assert "hook 'not starting' did not start: RuntimeError: broken on purpose" in server.log

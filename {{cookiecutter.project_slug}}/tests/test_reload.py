@@ -41,3 +41,4 @@ def test_it_stops_clean_when_its_terminal_is_closed(serve: Serve) -> None:
     os.killpg(server.pid, signal.SIGHUP)
     assert server.wait() == 0
     assert [report["reason"] for report in server.reports] == ["SIGTERM"]
+    assert "waiting for a change" not in server.log
