@@ -8,7 +8,9 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager, redirect_stdout
 from functools import cache
+#% if cookiecutter.background == "thread"
 from pathlib import Path
+#% endif
 from typing import Any, Protocol, TypeVar
 
 import httpx
@@ -18,7 +20,7 @@ from {{ cookiecutter.package_name }}.settings import Settings, load_settings
 
 from .barrier import Barrier
 from .server_thread import App, ServerThread, create_app
-from .servers import PROJECT, UNSET, ServerProcess
+from .servers import UNSET, ServerProcess
 
 #% if cookiecutter.background == "celery" and cookiecutter.database != "none"
 pytest_plugins = ["tests.brokers", "tests.databases"]
