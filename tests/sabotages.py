@@ -74,7 +74,7 @@ DRAIN = [
     Sabotage(
         "responses of the drain keep their connection",
         f"{LIFECYCLE}/inflight.py",
-        '"http.response.start" and self._draining():',
+        '"http.response.start" and http1 and self._draining():',
         '"http.response.start" and False:',
         "tests/test_drain.py::test_every_response_of_the_drain_closes_its_connection",
         FASTAPI,
@@ -153,8 +153,8 @@ REQUESTS = [
     Sabotage(
         "a request counts until its response begins, not ends",
         f"{LIFECYCLE}/inflight.py",
-        "            await send(message)\n\n        #",
-        "            await send(message)\n            self._requests.leave(token)\n\n        #",
+        "            await send(message)\n\n        what",
+        "            await send(message)\n            self._requests.leave(token)\n\n        what",
         "tests/test_inflight.py::test_an_asgi_request_is_in_flight_until_the_application_has_returned",
         FASTAPI,
     ),
@@ -1374,6 +1374,14 @@ END = [
         "tests/test_report.py::"
         "test_a_worker_that_ends_without_a_signal_is_not_clean_if_a_hook_has_failed",
         FLASK,
+    ),
+    Sabotage(
+        "a response that its client does not read passes for sent",
+        f"{LIFECYCLE}/inflight.py",
+        "> UNSENT_BYTES",
+        "> 1_000 * UNSENT_BYTES",
+        "tests/test_faults.py::test_a_stuck_request_does_not_outlast_its_deadline",
+        FASTAPI,
     ),
     Sabotage(
         "abandoned requests are no problem",

@@ -28,17 +28,20 @@ def test_a_stuck_request_does_not_outlast_its_deadline(
         SHUTDOWN_REQUEST_SECONDS="0.5",
         SHUTDOWN_CLEANUP_SECONDS="1",
     )
-    for path in paths:
-        in_background(server.get, f"{path}?port={barrier.port}")
-        barrier.wait_for_arrivals()
-    begun = time.monotonic()
-    server.signal(signal.SIGTERM)
-    assert server.wait() == 1, "requests were abandoned, and the exit code says that all is well"
-    assert time.monotonic() - begun < 0.5 + 1 + 1
+    # And one whose client does not read the response.
+    with server.client() as client, client.stream("GET", "/big-in-one-piece"):
+        for path in paths:
+            in_background(server.get, f"{path}?port={barrier.port}")
+            barrier.wait_for_arrivals()
+        begun = time.monotonic()
+        server.signal(signal.SIGTERM)
+        assert server.wait() == 1, "the exit code does not tell that requests were abandoned"
+        assert time.monotonic() - begun < 0.5 + 1 + 1
     assert "did not end by itself" not in server.log  # which would be the last resort
     [report] = server.reports
-    assert report["requests_abandoned"] == len(paths)
-    assert sorted(report["abandoned"]) == [f"GET {path}" for path in paths]
+    abandoned = [f"GET {path}" for path in ("/big-in-one-piece", *paths)]
+    assert report["requests_abandoned"] == len(abandoned)
+    assert sorted(report["abandoned"]) == abandoned
     outcomes = {hook["name"]: hook["outcome"] for hook in report["hooks"]}
     assert outcomes["first"] == outcomes["last"] == "ok"
     [line] = [r for r in server.records if r["event"] == "requests abandoned"]

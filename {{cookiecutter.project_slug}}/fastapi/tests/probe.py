@@ -6,7 +6,7 @@ import asyncio
 import time
 from collections.abc import AsyncIterator
 
-from fastapi import Request
+from fastapi import Request, Response
 from fastapi.responses import StreamingResponse
 
 from {{ cookiecutter.package_name }}.app import create_app
@@ -102,6 +102,12 @@ async def big() -> StreamingResponse:
             yield BIG_CHUNK
 
     return StreamingResponse(chunks())
+
+
+@app.get("/big-in-one-piece")
+async def big_in_one_piece() -> Response:
+    """As ``/big``, but the server gets it all at once."""
+    return Response(BIG_CHUNK * BIG_CHUNKS)
 
 
 @app.post("/upload")

@@ -81,6 +81,12 @@ def big() -> Response:
     return Response(chunks())
 
 
+@app.get("/big-in-one-piece")
+def big_in_one_piece() -> Response:
+    """As ``/big``, but the server gets it all at once."""
+    return Response(BIG_CHUNK * BIG_CHUNKS)
+
+
 @app.post("/upload")
 def upload() -> dict[str, int]:
     """Take a body; when the test hears of it, none of it has been read."""

@@ -1,11 +1,10 @@
-"""gunicorn's worker for FastAPI: uvicorn, with the deadlines of the budget."""
+"""gunicorn's worker for FastAPI: uvicorn, which serves to the end of a stop."""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
 import logging
-import math
 import os
 import select
 import signal
@@ -21,7 +20,6 @@ from uvicorn_worker import UvicornWorker
 
 from .lifecycle import Lifecycle
 from .serving import enter_service, finish_worker
-from .settings import load_settings
 
 worker_class = f"{__name__}.Worker"
 
@@ -109,8 +107,6 @@ class Worker(UvicornWorker):  # type: ignore[misc]  # gunicorn, its base, is not
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        # Without it, one open stream keeps uvicorn from ever running the lifespan's end.
-        self.config.timeout_graceful_shutdown = math.ceil(load_settings().budget.requests)
         self.config.callback_notify = None  # uvicorn does so seldom, and no more once it stops
         for name in ("uvicorn.error", "uvicorn.access"):  # the base class has unplugged them
             logging.getLogger(name).propagate = True

@@ -18,6 +18,10 @@ Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 AsgiApp = Callable[[MutableMapping[str, Any], Receive, Send], Awaitable[None]]
 
+# A server takes that much at once for a slow client, and waits for it only before the next message:
+# a longer response must not be in one, or its request would end while most of it is to be sent.
+UNSENT_BYTES = 65_536  # uvicorn's HIGH_WATER_LIMIT
+
 SERVICE_RESTART = 1012  # the WebSocket close code for it, registered with IANA
 
 
@@ -149,18 +153,22 @@ class AsgiInFlight:
     async def _serve_request(
         self, scope: MutableMapping[str, Any], receive: Receive, send: Send
     ) -> None:
-        async def send_closing(message: Message) -> None:
-            if message["type"] == "http.response.start" and self._draining():
-                headers = [h for h in message.get("headers", ()) if h[0].lower() != b"connection"]
-                message["headers"] = [*headers, (b"connection", b"close")]
-            await send(message)
-
         # HTTP/2 has no such header; there, the server itself says goodbye.
         http1 = scope.get("http_version", "1.1").startswith("1")
+
+        async def send_to_the_end(message: Message) -> None:
+            if message["type"] == "http.response.start" and http1 and self._draining():
+                headers = [h for h in message.get("headers", ()) if h[0].lower() != b"connection"]
+                message["headers"] = [*headers, (b"connection", b"close")]
+            elif len(message.get("body", b"")) > UNSENT_BYTES and not message.get("more_body"):
+                await send({**message, "more_body": True})
+                message = {"type": message["type"]}
+            await send(message)
+
         what = f"{scope.get('method')} {scope.get('path')}"
         token = self._requests.enter(asyncio.current_task(), what)
         try:
-            await self._app(scope, receive, send_closing if http1 else send)
+            await self._app(scope, receive, send_to_the_end)
         finally:
             self._requests.leave(token)
 
