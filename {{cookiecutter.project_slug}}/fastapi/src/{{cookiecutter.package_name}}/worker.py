@@ -9,12 +9,10 @@ import os
 import select
 import signal
 import socket
-import sys
 import time
 from functools import partial
 from typing import Any
 
-from gunicorn.arbiter import Arbiter
 from uvicorn import Config, Server
 from uvicorn_worker import UvicornWorker
 
@@ -124,8 +122,6 @@ class Worker(UvicornWorker):  # type: ignore[misc]  # gunicorn, its base, is not
         # Plain sockets: closing gunicorn's own, uvloop makes it log an error in every stop.
         await server.serve(sockets=[each.sock for each in self.sockets])
         heartbeat.cancel()
-        if not server.started:
-            sys.exit(Arbiter.WORKER_BOOT_ERROR)
 
     async def _show_signs_of_life(self) -> None:
         """Let the master see that the event loop works, from the start to the end of the stop.
