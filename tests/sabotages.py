@@ -1574,11 +1574,19 @@ UNSEEN = [
         FLASK,
     ),
     Sabotage(
+        "Ctrl-C counts twice where the master is faster than the terminal",
+        f"{LIFECYCLE}/supervisor.py",
+        "            return burst and self._first_signal == signal.SIGQUIT\n",
+        "            return False\n",
+        "tests/test_lifecycle.py::test_ctrl_c_from_the_terminal_and_from_the_master_is_one_signal",
+        FLASK,
+    ),
+    Sabotage(
         "gunicorn's workers hear Ctrl-C twice",
         f"{LIFECYCLE}/supervisor.py",
         "        if self._first_signal == signal.SIGINT:\n",
         "        if False:\n",
-        "tests/test_signals.py::test_ctrl_c_in_a_terminal_is_one_signal",
+        "tests/test_lifecycle.py::test_ctrl_c_from_the_terminal_and_from_the_master_is_one_signal",
         FASTAPI,
     ),
 ]

@@ -24,6 +24,7 @@ from {{ cookiecutter.package_name }}.settings import Settings
 
 from .server_thread import create_app
 from .threads import in_thread
+from .tries import tries
 
 STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGQUIT)
 
@@ -85,6 +86,26 @@ def test_it_is_ready_from_the_end_of_the_start_to_the_begin_of_the_drain() -> No
     lifecycle.requests.leave(request)
     report_of(lifecycle)
     assert lifecycle.unready_because() == "stopped"
+
+
+@pytest.mark.parametrize(
+    "signals", [(signal.SIGINT, signal.SIGQUIT), (signal.SIGQUIT, signal.SIGINT)]
+)
+def test_ctrl_c_from_the_terminal_and_from_the_master_is_one_signal(
+    signals: tuple[signal.Signals, ...],
+) -> None:
+    lifecycle = quick()
+    in_thread(lifecycle.start)
+    request = lifecycle.requests.enter("a request")
+    for signum in signals:
+        lifecycle._inbox.put(signum)  # as the signal handler does
+    for _ in tries(5):
+        if lifecycle._inbox.empty():
+            break
+    lifecycle.requests.leave(request)
+    report = report_of(lifecycle)
+    assert not report.forced
+    assert report.requests_completed == 1
 
 
 def test_it_starts_once_and_takes_hooks_before_that_only() -> None:

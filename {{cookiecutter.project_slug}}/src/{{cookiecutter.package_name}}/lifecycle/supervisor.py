@@ -270,10 +270,11 @@ class Lifecycle:
         )
 
     def _is_echo(self, signum: int, burst: bool) -> bool:
+        # Ctrl-C reaches the whole process group, and the parent tells its children again:
+        # gunicorn's by SIGQUIT, which can be the first of the two.
         if signum == signal.SIGINT:
-            return False
+            return burst and self._first_signal == signal.SIGQUIT
         if self._first_signal == signal.SIGINT:
-            # Ctrl-C reaches the whole process group, and then the parent tells its children again.
             return True
         # gunicorn repeats it each second to a worker that is one too many.
         from_parent = signum == signal.SIGTERM and self._server_pid != os.getpid()
