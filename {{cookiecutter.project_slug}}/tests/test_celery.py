@@ -122,7 +122,7 @@ def test_a_task_that_fails_is_tried_again_until_it_has_failed_for_good(
         "attempts": 5,
         "error": "ValueError: on purpose",
     }
-    assert attempts(failing, worker) == [1, 2, 3, 4, 5]
+    worker.wait_until(lambda: attempts(failing, worker) == [1, 2, 3, 4, 5], 5, "its log")
 
 
 @pytest.mark.parametrize("broker", [RABBITMQ_ALONE], indirect=True)
