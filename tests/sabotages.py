@@ -670,8 +670,8 @@ TASKS = [
     Sabotage(
         "accepted tasks do not survive a failure of the power",
         f"{PACKAGE}/sqlite_queue.py",
-        'Connection(path, synchronous="FULL")',
-        'Connection(path, synchronous="NORMAL")',
+        'Connection(path, synchronous="FULL", lock=writing)',
+        'Connection(path, synchronous="NORMAL", lock=writing)',
         "tests/test_sqlite_queue.py::test_each_commit_is_synced_to_the_disk",
         FLASK,
     ),

@@ -64,12 +64,16 @@ class Connection:
     Args:
         path: the file.
         synchronous: ``FULL`` to have each commit on the disk before it returns.
+        lock: shared by connections that write. SQLite lets one of them write at a time, and the
+            others sleep for some milliseconds before they look again.
     """
 
-    def __init__(self, path: Path, *, synchronous: Literal["NORMAL", "FULL"]) -> None:
+    def __init__(
+        self, path: Path, *, synchronous: Literal["NORMAL", "FULL"], lock: threading.Lock
+    ) -> None:
         self._path = path
         self._synchronous = synchronous
-        self._lock = threading.Lock()
+        self._lock = lock
         self._sql: sqlite3.Connection | None = None
 
     def open(self) -> None:

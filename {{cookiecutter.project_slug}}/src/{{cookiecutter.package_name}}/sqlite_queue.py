@@ -62,11 +62,11 @@ class SqliteTaskQueue:
         self._max_queued = max_queued
         self._folder = path.with_name(f"{path.name}-processes")
         self._presence = Presence(self._folder)
-        # Three connections, so that nobody waits for a commit who need not.
-        self._accepting = Connection(path, synchronous="FULL")
+        writing = threading.Lock()  # readers need not wait for it
+        self._accepting = Connection(path, synchronous="FULL", lock=writing)
         # What is lost here when the power fails is done again, which may happen anyway.
-        self._working = Connection(path, synchronous="NORMAL")
-        self._reading = Connection(path, synchronous="NORMAL")
+        self._working = Connection(path, synchronous="NORMAL", lock=writing)
+        self._reading = Connection(path, synchronous="NORMAL", lock=threading.Lock())
         self._submissions: SimpleQueue[Submission | None] = SimpleQueue()
         self._storer = threading.Thread(target=self._store, name="task-store", daemon=True)
         self._subscribers: list[Callable[[], None]] = []
