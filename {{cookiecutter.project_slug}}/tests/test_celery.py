@@ -43,7 +43,7 @@ from .services import Service
 from .tries import tries
 
 UNACKED = f"{QUEUE}.unacked"
-QUICKLY = 3.0  # a broker that hangs may cost a request three waits
+QUICKLY = 5.0  # a broker that hangs costs a request one wait, and two to connect anew
 
 
 EVERY_BROKER = pytest.mark.parametrize("broker", [*BROKERS, RABBITMQ_ALONE], indirect=True)

@@ -11,7 +11,7 @@ REDIS = ("redis", "rediss")
 RABBITMQ = ("amqp", "amqps")
 REDIS_EXAMPLE = "redis://host:6379/0"
 RABBITMQ_EXAMPLE = "amqp://user:password@host:5672/"
-ANSWER_SECONDS = 1.0  # how long they may take for one answer
+ANSWER_SECONDS = 2.0  # how long they may take for one answer, also on a busy machine
 
 
 def is_url_of(schemes: tuple[str, ...], url: SecretStr) -> bool:

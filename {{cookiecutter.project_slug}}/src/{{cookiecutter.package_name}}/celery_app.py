@@ -144,7 +144,7 @@ def _redis_options(settings: Settings) -> dict[str, Any]:
             "unacked_key": f"{QUEUE}.unacked",
             "unacked_index_key": f"{QUEUE}.unacked_index",
             "socket_connect_timeout": ANSWER_SECONDS,
-            "socket_timeout": 2 * ANSWER_SECONDS,  # longer than the transport lets Redis wait
+            "socket_timeout": ANSWER_SECONDS + 1,  # the transport lets Redis wait for 1 s
             "max_retries": 1,
             "interval_start": 0,
         },
