@@ -1,14 +1,23 @@
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint format clean
+.PHONY: help demo soak benchmark test lint format clean
 
 PYTHON ?= python3
 FRAMEWORK ?= fastapi
+QUEUE ?= sqlite
+REPEATS ?= 30
 
 help: ## Show this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' Makefile
 
 demo: .venv/.ready ## Generate a service, stop it under load, see what became of it (FRAMEWORK=flask)
 	@PATH="$(CURDIR)/.venv/bin:$$PATH" .venv/bin/python tools/demo.py --framework $(FRAMEWORK)
+
+soak: .venv/.ready ## End services at random moments, count lost tasks (FRAMEWORK, QUEUE=redis, REPEATS)
+	@PATH="$(CURDIR)/.venv/bin:$$PATH" .venv/bin/python tools/soak.py \
+		--framework $(FRAMEWORK) --queue $(QUEUE) --repeats $(REPEATS)
+
+benchmark: .venv/.ready ## Measure what the lifecycle costs, and the task queue (FRAMEWORK)
+	@PATH="$(CURDIR)/.venv/bin:$$PATH" .venv/bin/python tools/benchmark.py --framework $(FRAMEWORK)
 
 test: lint ## Run all tests
 	.venv/bin/pytest -m "not generated and not teeth" -n 2 --dist loadgroup

@@ -4,7 +4,7 @@ import subprocess
 import sys
 
 import pytest
-from conftest import EVERYTHING, FRAMEWORKS, NOTHING, Answers, Render, run
+from conftest import EVERYTHING, FRAMEWORKS, NOTHING, REPOSITORY, Answers, Render, run
 
 
 @pytest.mark.generated
@@ -40,3 +40,10 @@ def test_celery_loses_no_task(framework: str, render: Render) -> None:
     project = render({"framework": framework, "background": "celery"})
     run("uv", "sync", cwd=project)
     run("uv", "run", "pytest", "-k", "celery or health or settings or imports", cwd=project)
+
+
+@pytest.mark.generated
+@pytest.mark.parametrize("framework", FRAMEWORKS)
+def test_tasks_outlive_every_end_of_the_service(framework: str) -> None:
+    soak = REPOSITORY / "tools" / "soak.py"
+    run(sys.executable, soak, "--framework", framework, "--repeats", "1", cwd=REPOSITORY)

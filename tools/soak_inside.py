@@ -1,0 +1,218 @@
+"""The series of ``soak.py``. Runs inside the generated project."""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import importlib
+import os
+import random
+import signal
+import sys
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import httpx
+
+CLIENTS = 8
+WORKERS = {"sqlite": 4, "redis": 2, "rabbitmq": 2}  # of gunicorn
+BUDGET = {"SHUTDOWN_GRACE_SECONDS": "9", "SHUTDOWN_DRAIN_SECONDS": "0.5"}
+DONE_SECONDS = 60.0  # for all that was accepted, after the restart
+
+# The server process of the generated project's own tests. Its log tells which tasks begin and end.
+Process = Any
+
+
+@dataclass
+class Service:
+    """What serves, and what does the tasks: gunicorn with the embedded queue is both."""
+
+    web: Process
+    worker: Process
+
+    def traced(self, event: str) -> Counter[str]:
+        """How often each task has begun or ended."""
+        records = [each for process in {self.web, self.worker} for each in process.records]
+        return Counter(each["task"] for each in records if each["event"] == f"task {event}")
+
+
+@dataclass
+class Tally:
+    """What a series has come to."""
+
+    accepted: int = 0
+    lost: int = 0
+    twice: int = 0
+    exit_codes: Counter[int] = field(default_factory=Counter)
+
+
+# How a service ends
+
+
+def kill_one(pids: list[int]) -> None:
+    os.kill(random.choice(pids), signal.SIGKILL)  # noqa: S311 - no secret
+
+
+def kill_all(process: Process, pids: list[int]) -> None:
+    for pid in (process.pid, *pids):  # the parent first, for it would start new ones
+        os.kill(pid, signal.SIGKILL)
+
+
+def children_of(process: Process) -> list[int]:
+    children = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text("ascii")
+    return [int(pid) for pid in children.split()]
+
+
+End = Callable[[Service], None]
+
+GUNICORN: dict[str, End] = {
+    "TERM of gunicorn": lambda service: service.web.signal(signal.SIGTERM),
+    "KILL of a worker": lambda service: kill_one(service.web.worker_pids),
+    "KILL of the master": lambda service: service.web.signal(signal.SIGKILL),
+    "KILL of gunicorn": lambda service: kill_all(service.web, service.web.worker_pids),
+}
+CELERY: dict[str, End] = {
+    "TERM of Celery": lambda service: service.worker.signal(signal.SIGTERM),
+    "KILL of a child": lambda service: kill_one(children_of(service.worker)),
+    "KILL of the parent": lambda service: service.worker.signal(signal.SIGKILL),
+    "KILL of Celery": lambda service: kill_all(service.worker, children_of(service.worker)),
+}
+
+
+# What is started
+
+
+@contextmanager
+def environment(queue: str) -> Iterator[dict[str, str]]:
+    """Start the brokers; give the variables that name them."""
+    with ExitStack() as stack:
+        folder = stack.enter_context(TemporaryDirectory())
+        env = {
+            **BUDGET,
+            "TASK_QUEUE_PATH": f"{folder}/tasks",
+            "WORKER_HEARTBEAT_FILE": f"{folder}/beat",
+        }
+        if queue != "sqlite":
+            services = importlib.import_module("tests.services")
+            env["BROKER_URL"] = stack.enter_context(services.Redis()).url
+        if queue == "rabbitmq":
+            env["TASK_RECORDS_URL"] = env["BROKER_URL"]
+            env["BROKER_URL"] = stack.enter_context(services.RabbitMq()).url
+        yield env
+
+
+@contextmanager
+def running(queue: str, env: Mapping[str, str]) -> Iterator[Service]:
+    """Start the service, and what does its tasks; stop both."""
+    servers = importlib.import_module("tests.servers")
+    app = ["tests.traced_tasks:app"] if queue == "sqlite" else []
+    env = {**env, "WEB_CONCURRENCY": str(WORKERS[queue])}
+    with ExitStack() as stack:
+        start = stack.enter_context
+        web = start(servers.ServerProcess(["gunicorn", *app], env=env, workers=WORKERS[queue]))
+        if queue == "sqlite":
+            yield Service(web, web)
+        else:
+            yield Service(
+                web, start(importlib.import_module("tests.celery_worker").WorkerProcess(env))
+            )
+
+
+# What happens
+
+
+def submit_amid(service: Service, end: End, tasks: int) -> set[str]:
+    """Submit tasks, and end the service in the midst of it; return what was accepted."""
+    accepted: list[str] = []
+    attempts = iter(range(tasks))
+    enough = random.randrange(tasks)  # noqa: S311
+    reached = threading.Event()
+
+    def submit() -> None:
+        with service.web.client() as client:
+            for _ in attempts:
+                with contextlib.suppress(httpx.TransportError):  # it goes: nothing was accepted
+                    response = client.post("/tasks", json={})
+                    if response.status_code == 202:
+                        accepted.append(response.json()["id"])
+                if len(accepted) >= enough:
+                    reached.set()
+        reached.set()
+
+    with ThreadPoolExecutor(CLIENTS) as clients:
+        submitting = [clients.submit(submit) for _ in range(CLIENTS)]
+        reached.wait()
+        time.sleep(random.uniform(0, 0.01))  # noqa: S311 - an end between two answers
+        end(service)
+        for each in submitting:
+            each.result()
+    return set(accepted)
+
+
+def is_done(client: httpx.Client, task_id: str) -> bool:
+    """Whether the service says so, which may be a moment after the log."""
+    for _ in importlib.import_module("tests.tries").tries(5):
+        if client.get(f"/tasks/{task_id}").json()["status"] == "done":
+            return True
+    return False
+
+
+def end_once(queue: str, env: Mapping[str, str], end: End, tasks: int, tally: Tally) -> None:
+    """Submit tasks, end the service, start it again, and see to what was accepted."""
+    with running(queue, env) as first:
+        accepted = submit_amid(first, end, tasks)
+    with running(queue, env) as second:
+
+        def ended() -> set[str]:
+            return {*first.traced("ended"), *second.traced("ended")}
+
+        with contextlib.suppress(AssertionError):  # not in time: they are lost
+            second.worker.wait_until(lambda: accepted <= ended(), DONE_SECONDS, "all tasks")
+        with second.web.client() as client:
+            done = {task_id for task_id in accepted if is_done(client, task_id)}
+    begun = first.traced("begun") + second.traced("begun")
+    tally.accepted += len(accepted)
+    tally.lost += len(accepted - (ended() & done))
+    tally.twice += sum(times > 1 for times in begun.values())
+    tally.exit_codes.update(process.wait() for process in {first.web, first.worker})
+
+
+def main() -> int:
+    """Run the chosen series; return 1 if one of them shows a fault."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--queue", required=True, choices=WORKERS)
+    parser.add_argument("--end", required=True)
+    parser.add_argument("--repeats", required=True, type=int)
+    parser.add_argument("--tasks", required=True, type=int)
+    chosen = parser.parse_args()
+    ends = GUNICORN if chosen.queue == "sqlite" else {**GUNICORN, **CELERY}
+    faults = False
+    with environment(chosen.queue) as env:
+        for name, end in ends.items():
+            if chosen.end not in name:
+                continue
+            print(f"{name} ", end="", flush=True)
+            tally = Tally()
+            for _ in range(chosen.repeats):
+                end_once(chosen.queue, env, end, chosen.tasks, tally)
+                print(".", end="", flush=True)
+            print(
+                f"\n  {tally.accepted} accepted, {tally.lost} lost, {tally.twice} begun twice, ",
+                end="",
+            )
+            print("exit codes", ", ".join(f"{n} x {code}" for code, n in tally.exit_codes.items()))
+            unclean = tally.twice or set(tally.exit_codes) != {0}
+            faults |= bool(tally.lost or (name.startswith("TERM") and unclean))
+    return int(faults)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
