@@ -11,6 +11,8 @@ from generated import generated
 
 # The same answer as GET /livez, the same server and the same log, with nothing around it.
 SERVER = """
+    import logging
+
     from demo_service import logs
 
     logs.configure_structlog()
@@ -18,6 +20,10 @@ SERVER = """
     worker_class, threads = {worker!r}, 8
     bind, keepalive = "127.0.0.1:0", 75
     worker_tmp_dir, control_socket_disable = "/dev/shm", True
+
+
+    def post_worker_init(worker):
+        logging.getLogger("uvicorn.access").propagate = True  # uvicorn-worker has silenced it
     """
 WORKER = {"fastapi": "uvicorn_worker.UvicornWorker", "flask": "gthread"}
 BARE = {

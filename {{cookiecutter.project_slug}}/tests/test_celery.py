@@ -558,7 +558,7 @@ def assert_refused_quickly(server: ServerProcess) -> None:
 def test_a_broker_that_is_killed_under_load_loses_nothing(
     serve: Serve, work: Work, own_broker: Service
 ) -> None:
-    server, worker = serve("gunicorn"), work()
+    server, worker = serve("gunicorn"), work(**SOON)
     accepted, refused = set(), 0
     down, stop = threading.Event(), threading.Event()
 
