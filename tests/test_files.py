@@ -85,6 +85,7 @@ src/my_service/web/notes.py                                -  -  -  -  x  x  -  
 src/my_service/web/shutdown.py                             x  -  x  -  x  x  x  x
 src/my_service/web/streams.py                              x  x  x  x  x  x  x  x
 src/my_service/web/tasks.py                                x  -  x  -  x  x  x  x
+src/my_service/web/validation.py                           x  x  -  -  x  -  x  -
 src/my_service/web/websocket.py                            x  -  -  -  x  -  x  -
 src/my_service/worker.py                                   x  x  x  x  x  x  x  x
 src/my_service/worker_health.py                            -  -  -  -  -  -  x  x

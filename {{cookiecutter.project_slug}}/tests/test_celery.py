@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import kombu
 import pytest
 import redis
 
@@ -31,6 +32,7 @@ from {{ cookiecutter.package_name }}.tasks import (
     MAX_ATTEMPTS,
     MAX_PAYLOAD_BYTES,
     PayloadError,
+    QueueUnavailableError,
     Task,
 )
 
@@ -38,8 +40,8 @@ from .barrier import Barrier
 from .brokers import BROKERS, RABBITMQ_ALONE, Work
 from .celery_worker import WorkerProcess
 from .conftest import BUDGET, Serve
-from .servers import PROJECT, ServerProcess
-from .services import Service
+from .servers import PROJECT, ServerProcess, reserved_port
+from .services import Redis, Service
 from .tries import tries
 
 UNACKED = f"{QUEUE}.unacked"
@@ -133,7 +135,7 @@ def test_without_records_only_the_log_tells(serve: Serve, work: Work, broker: st
     answer = server.get(f"/tasks/{succeeding}")
     assert answer.status_code == 503
     assert answer.json()["detail"] == "tasks are not recorded, since TASK_RECORDS_URL is not set"
-    worker.wait_until(lambda: traced("failed", worker)[failing] == MAX_ATTEMPTS, 20, "the attempts")
+    worker.wait_for_log(lambda line: "task failed for good" in line and failing in line, 20)
     assert worker.stop() == 0
     assert attempts(failing, worker) == [1, 2, 3, 4, 5]
     assert traced("begun", worker)[succeeding] == 1
@@ -145,6 +147,16 @@ def test_payloads_are_not_logged(serve: Serve, work: Work, broker: str) -> None:
     worker.stop()
     server.stop()
     assert "correct horse" not in worker.log + server.log
+
+
+def test_no_json_is_taken_for_more_than_that(serve: Serve, work: Work, broker: str) -> None:
+    server, worker = serve("gunicorn"), work()
+    celerys_own = {"__type__": "uuid", "__value__": "horse"}
+    accepted = [submit(server, **celerys_own), submit(server, nested=[celerys_own])]
+    for task_id in accepted:
+        wait_for_status(server, task_id, "done")
+    worker.stop()
+    assert "horse" not in worker.log
 
 
 def test_a_payload_that_is_too_large_is_refused(settings: Settings) -> None:
@@ -187,7 +199,26 @@ def test_a_task_that_kills_its_worker_each_time_fails(
     assert not work_on_again("some-task", records, monkeypatch)
     task = records.get("some-task")
     assert task is not None
-    assert (task.status, task.error) == ("failed", "its worker has died in each of 5 attempts")
+    problem = "its worker has died in each of 5 attempts"
+    assert (task.status, task.attempts, task.error) == ("failed", 5, problem)
+
+
+def test_whatever_a_task_raises_counts_as_a_failure(
+    records: TaskRecords, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(task: Task) -> None:
+        raise ValueError("half \ud800")
+
+    monkeypatch.setattr(tasks.logger, "disabled", True)  # xdist cannot carry half a character
+    monkeypatch.setattr(tasks, "handle_task", fail)
+    records.add("some-task")
+    pauses: list[float] = []
+    for sent in range(1, MAX_ATTEMPTS + 1):
+        work_on("some-task", sent, {}, records, pauses.append)
+    task = records.get("some-task")
+    assert task is not None
+    assert (task.status, task.error) == ("failed", "ValueError: half \\ud800")
+    assert pauses == [1, 2, 4, 8]
 
 
 @contextmanager
@@ -229,6 +260,34 @@ def test_only_tasks_that_nobody_claims_any_more_are_given_to_others(
         client.zadd(f"{UNACKED}_index", {tag: 0})
         other.default_channel.qos.restore_visible()
         assert (client.llen(QUEUE), client.hlen(UNACKED)) == (1, 0)
+
+
+def test_a_worker_that_stops_renews_its_claims_once_more(
+    settings: Settings, redis_url: str
+) -> None:
+    CeleryTaskQueue(settings).submit({})
+    with redis.Redis.from_url(redis_url) as client, consuming(settings) as holder:
+        holder.drain_events(timeout=5)
+        [tag] = client.hkeys(UNACKED)
+        client.zadd(f"{UNACKED}_index", {tag: 1})
+        [consumer_tag] = holder.default_channel._consumers
+        holder.default_channel.basic_cancel(consumer_tag)
+        assert client.zscore(f"{UNACKED}_index", tag) > time.time() - 60
+
+
+def test_a_message_that_no_queue_takes_is_not_accepted(
+    settings: Settings, rabbitmq_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("BROKER_URL", rabbitmq_url)
+    queue = CeleryTaskQueue(load_settings())
+    queue.submit({})
+    with kombu.Connection(rabbitmq_url) as connection:
+        connection.default_channel.queue_delete(QUEUE)
+    with pytest.raises(QueueUnavailableError):
+        queue.submit({})
+    queue.check_broker()  # which readiness does all the time
+    queue.submit({})
+    queue.close()
 
 
 # Settings
@@ -372,13 +431,43 @@ def test_a_failing_hook_shows_in_the_exit_code_of_a_worker(work: Work) -> None:
     assert worker.reports[0]["problems"] == ["hook 'failing' failed"]
 
 
+@pytest.mark.parametrize(
+    ("broker", "refused"),
+    [
+        ("redis", "redis://nobody:wrong@{}"),
+        (RABBITMQ_ALONE, "amqp://nobody:wrong@{}"),
+        (RABBITMQ_ALONE, "amqp://guest:guest@{}no-such-host"),
+    ],
+    indirect=["broker"],
+)
+def test_a_worker_that_its_broker_refuses_says_so_in_one_line(broker: str, refused: str) -> None:
+    address = os.environ["BROKER_URL"].rpartition("@")[2].removeprefix("redis://")
+    worker = WorkerProcess({**BUDGET, "BROKER_URL": refused.format(address)})
+    assert worker.wait_for_refusal() == 3
+    [line] = worker.log.splitlines()
+    assert "wrong setting: BROKER_URL: the broker refuses it: " in line
+
+
 @pytest.mark.shutdown
-def test_a_worker_that_its_broker_refuses_says_so_and_fails(rabbitmq_url: str) -> None:
-    address = rabbitmq_url.rpartition("@")[2]
-    worker = WorkerProcess({**BUDGET, "BROKER_URL": f"amqp://nobody:wrong@{address}"})
-    assert worker.wait_for_refusal() == 1
-    assert "ACCESS_REFUSED" in worker.log
+@pytest.mark.parametrize("own_broker", ["redis"], indirect=True)
+def test_a_worker_that_celery_ends_does_not_report_a_clean_stop(
+    serve: Serve, work: Work, own_broker: Redis
+) -> None:
+    server, worker = serve("gunicorn"), work()
+    submit(server)
+    with redis.Redis.from_url(own_broker.url) as client:
+        client.config_set("maxmemory", 1)
+    assert worker.wait() == 1
     assert worker.reports[0]["reason"] == "server stopped"
+    assert worker.reports[0]["problems"] == ["hook 'tasks' failed"]
+
+
+@pytest.mark.shutdown
+def test_a_worker_stops_clean_when_it_is_hung_up(work: Work) -> None:
+    worker = work()
+    worker.signal(signal.SIGHUP)
+    assert worker.wait() == 0
+    assert worker.reports[0]["reason"] == "SIGTERM"
 
 
 @pytest.mark.shutdown
@@ -582,7 +671,7 @@ def test_a_broker_that_is_killed_under_load_loses_nothing(
             worker.wait_until(lambda: len(traced("ended", worker)) >= 20, 20, "some tasks")
             own_broker.stop(signal.SIGKILL)
             assert down.wait(20)
-            assert wait_for_readiness(server, 503).json() == {"status": "no answer: broker"}
+            assert "no answer: broker" in wait_for_readiness(server, 503).json()["status"]
             own_broker.start()
             wait_for_readiness(server, 200)
             before = len(traced("ended", worker))
@@ -612,12 +701,23 @@ def test_a_broker_that_hangs_does_not_hang_requests(serve: Serve, own_broker: Se
     submit(server)
 
 
+@pytest.mark.parametrize("broker", ["rabbitmq"], indirect=True)
+def test_records_that_are_down_are_named(
+    serve: Serve, broker: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with reserved_port() as nobody_listens:
+        monkeypatch.setenv("TASK_RECORDS_URL", f"redis://127.0.0.1:{nobody_listens}/0")
+        server = serve("gunicorn")
+        assert server.get("/readyz").json() == {"status": "no answer: task records"}
+        assert_refused_quickly(server)
+
+
 def test_the_check_of_a_broker_that_hangs_does_not_keep_its_thread(own_broker: Service) -> None:
     queue = CeleryTaskQueue(load_settings())
-    queue.check()
+    queue.check_broker()
     own_broker.freeze()
     with ThreadPoolExecutor(1) as thread:
-        checking = thread.submit(queue.check)
+        checking = thread.submit(queue.check_broker)
         try:
             assert checking.exception(QUICKLY)
         finally:

@@ -241,6 +241,19 @@ def test_done_tasks_are_forgotten_after_an_hour_and_failed_ones_after_a_week(
     assert queue.counts() == {"queued": 1, "running": 0, "done": 0, "failed": 0}
 
 
+def test_no_task_waits_for_long_because_the_clock_was_set_back(
+    queue: SqliteTaskQueue, task_queue_path: Path
+) -> None:
+    queue.submit({})
+    queue.fail(take(queue), "broken")
+    queue.tidy()
+    assert queue.take() is None, "its pause is not over"
+    with contextlib.closing(sqlite3.connect(task_queue_path)) as file, file:
+        file.execute("UPDATE tasks SET due = due + 3600")
+    queue.tidy()
+    assert take(queue).attempts == 2
+
+
 @pytest.fixture
 def five_old_tasks(queue: SqliteTaskQueue, monkeypatch: pytest.MonkeyPatch) -> None:
     """Tasks that ended long ago, of which two at a time are forgotten."""

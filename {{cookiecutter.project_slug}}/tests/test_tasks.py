@@ -69,19 +69,59 @@ def test_a_task_that_fails_for_good_says_why_and_does_not_end_the_thread(
     assert attempts.empty()
 
 
+class UnspeakableError(Exception):
+    """Cannot even be written down."""
+
+    def __str__(self) -> str:
+        raise RuntimeError("on purpose")
+
+
+@pytest.mark.parametrize(
+    ("error", "kept"),
+    [
+        (ValueError("half \ud800"), "ValueError: half \\ud800"),
+        (UnspeakableError(), "UnspeakableError: which does not say why"),
+        (ValueError("x" * 9_999), "ValueError: " + "x" * 988),
+        (SystemExit(0), "SystemExit: 0"),
+    ],
+    ids=["half a character", "unspeakable", "long", "exit"],
+)
+def test_whatever_a_task_raises_counts_as_a_failure(
+    error: BaseException, kept: str, client: httpx.Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tasks.logger, "disabled", True)  # xdist cannot carry half a character
+    monkeypatch.setattr(tasks, "MAX_ATTEMPTS", 1)
+    monkeypatch.setattr("{{ cookiecutter.package_name }}.sqlite_queue.MAX_ATTEMPTS", 1)
+    handled: SimpleQueue[Task] = SimpleQueue()
+
+    def fail(task: Task) -> None:
+        handled.put(task)
+        if task.payload == {"fail": True}:
+            raise error
+
+    monkeypatch.setattr(tasks, "handle_task", fail)
+    failing = client.post("/tasks", json={"fail": True}).json()["id"]
+    client.post("/tasks", json={})
+    assert handled.get(timeout=5).id == failing
+    handled.get(timeout=5)  # the second one begins when the first one is finished
+    failed = client.get(f"/tasks/{failing}").json()
+    assert (failed["status"], failed["error"]) == ("failed", kept)
+
+
 def test_an_unknown_task_is_not_found(client: httpx.Client) -> None:
     assert client.get("/tasks/no-such-task").status_code == 404
 
 
 @pytest.mark.parametrize(
     "body",
-    [b"", b"{", b"[]", b'"text"', b"null", b'{"x": NaN}', b'{"x": 1e999}', b'{"x":' * 9_999],
+    [b"", b"{", b"[]", b'"\\ud800"', b"null", b'{"x": NaN}', b'{"x": 1e999}', b'{"x":' * 9_999],
     ids=["nothing", "half", "list", "text", "null", "NaN", "infinity", "too deep"],
 )
 def test_a_task_must_be_a_json_object(client: httpx.Client, body: bytes) -> None:
     response = client.post("/tasks", content=body, headers=JSON)
     assert response.status_code in (400, 422)
     assert response.json()["detail"]
+    assert "input" not in response.text, "it may be confidential"
 
 
 def test_a_body_that_does_not_say_it_is_json_is_refused(client: httpx.Client) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -26,7 +27,13 @@ TASK = f"{__package__}.handle_task"
 # Publishing may wait for an answer once, and then try twice to connect anew.
 CONNECT_SECONDS = ANSWER_SECONDS / 2
 
-HIDDEN = "(...)"  # what Celery logs in place of the payload
+# How tasks are sent. The payload is sent as text: Celery's own JSON is richer than JSON, so clients
+# could write what it cannot read.
+PUBLISHING: dict[str, Any] = {
+    "argsrepr": "(...)",  # what Celery logs in place of the payload
+    "confirm_timeout": ANSWER_SECONDS,
+    "mandatory": True,  # a message that no queue takes is not accepted
+}
 
 # How often a worker tries to reach the records again, for about 20 s in all: by then it hands the
 # task back, and takes the next one, so this is also the pause between tasks.
@@ -43,17 +50,17 @@ def create_celery(settings: Settings) -> Celery:
     records = create_records(settings.records_url, WORKER_RETRIES)
 
     @celery.task(name=TASK, bind=True, shared=False)  # type: ignore[untyped-decorator]  # Celery is not typed
-    def work(message: Any, payload: Mapping[str, Any]) -> None:
+    def work(message: Any, payload: str) -> None:
         task_id: str = message.request.id
         sent: int = message.request.retries + 1
 
         def send_again(pause: float) -> None:
             message.apply_async(
-                (payload,), argsrepr=HIDDEN, task_id=task_id, countdown=pause, retries=sent
+                (payload,), **PUBLISHING, task_id=task_id, countdown=pause, retries=sent
             )
 
         try:
-            work_on(task_id, sent, payload, records, send_again)
+            work_on(task_id, sent, json.loads(payload), records, send_again)
         except (QueueUnavailableError, *UNAVAILABLE) as error:
             problem = str(error.__cause__ or error)
             logger.error("task handed back", extra={"task": task_id, "error": problem})
@@ -82,20 +89,22 @@ def work_on(
     if attempt is None:
         return
     if attempt > MAX_ATTEMPTS:  # the others have not come to the end, or there would be no message
-        records.finish(task_id, f"its worker has died in each of {MAX_ATTEMPTS} attempts")
+        problem = f"its worker has died in each of {MAX_ATTEMPTS} attempts"
+        logger.error("task failed for good", extra={"task": task_id, "error": problem})
+        records.finish(task_id, MAX_ATTEMPTS, problem)
         return
+    task = Task(task_id, payload, "running", attempt)
     try:
-        tasks.handle_task(Task(task_id, payload, "running", attempt))
+        tasks.handle_task(task)
     except Exception as error:
-        logger.exception("task failed", extra={"task": task_id, "attempt": attempt})
-        problem = f"{type(error).__name__}: {error}"
+        problem = tasks.note_failure(task, error)
         if attempt == MAX_ATTEMPTS:
-            records.finish(task_id, problem)
+            records.finish(task_id, attempt, problem)
         else:
             records.retry_later(task_id, problem)
             send_again(retry_pause(attempt))
     else:
-        records.finish(task_id)
+        records.finish(task_id, attempt)
 
 
 def configuration(settings: Settings) -> dict[str, Any]:
@@ -130,7 +139,7 @@ def configuration(settings: Settings) -> dict[str, Any]:
 
 
 def _redis_options(settings: Settings) -> dict[str, Any]:
-    # Longer than any stop, for a worker that stops does not renew its claims.
+    # Longer than any stop, for a worker renews its claims only once more when it stops.
     claim = max(10, settings.budget.grace)
     return {
         "broker_transport": f"{__package__}.redis_transport:Transport",

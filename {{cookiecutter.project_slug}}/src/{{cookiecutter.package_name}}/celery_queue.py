@@ -13,7 +13,7 @@ from typing import Any
 import kombu.pools
 
 from .broker_url import ANSWER_SECONDS
-from .celery_app import HIDDEN, QUEUE, TASK, UNAVAILABLE, create_celery
+from .celery_app import PUBLISHING, QUEUE, TASK, UNAVAILABLE, create_celery
 from .settings import Settings
 from .task_records import create_records
 from .tasks import QueueUnavailableError, Task, encode_payload
@@ -41,13 +41,13 @@ class CeleryTaskQueue:
             PayloadError: no task can have that payload.
             QueueUnavailableError: the broker or the records do not answer.
         """
-        encode_payload(payload)
+        encoded = encode_payload(payload)
         if time.monotonic() < self._refuse_until:
             raise QueueUnavailableError("the broker did not answer a moment ago")
         task = Task(uuid.uuid4().hex, payload)
         try:
             self._records.add(task.id)  # first, for the task may be done at once
-            self._send(task)
+            self._send(task.id, encoded)
         except QueueUnavailableError as error:
             self._refuse_until = time.monotonic() + REFUSE_SECONDS
             # Why is for the log: it may name hosts.
@@ -67,13 +67,20 @@ class CeleryTaskQueue:
         """
         return self._records.get(task_id)
 
-    def check(self) -> None:
-        """Return if tasks could be submitted now.
+    def check_records(self) -> None:
+        """Return if the records of tasks, if there are any, can be written.
 
         Raises:
-            Exception: broker or records do not answer.
+            QueueUnavailableError: they do not answer.
         """
         self._records.ping()
+
+    def check_broker(self) -> None:
+        """Return if the broker takes tasks.
+
+        Raises:
+            Exception: it does not answer.
+        """
         with self._celery.pool.acquire(block=True, timeout=ANSWER_SECONDS) as connection:
             try:
                 self._celery.amqp.queues[QUEUE](connection.default_channel).declare()
@@ -87,12 +94,10 @@ class CeleryTaskQueue:
         self._threads.shutdown()
         kombu.pools.reset()
 
-    def _send(self, task: Task) -> None:
+    def _send(self, task_id: str, payload: str) -> None:
         try:
-            self._celery.tasks[TASK].apply_async(
-                (task.payload,), argsrepr=HIDDEN, task_id=task.id, confirm_timeout=ANSWER_SECONDS
-            )
+            self._celery.tasks[TASK].apply_async((payload,), **PUBLISHING, task_id=task_id)
         except UNAVAILABLE as error:
             with contextlib.suppress(QueueUnavailableError):
-                self._records.discard(task.id)
+                self._records.discard(task_id)
             raise QueueUnavailableError("the broker does not answer") from error

@@ -9,18 +9,22 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import os
 import signal
 import sys
 import threading
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from amqp.exceptions import AccessRefused, NotAllowed
 from celery import Celery, bootsteps, signals
 from celery.apps.worker import Worker
 from celery.worker import state
+from redis.exceptions import AuthenticationError
 
 from . import logs
-from .celery_app import create_celery
+from .celery_app import UNAVAILABLE, create_celery
 from .lifecycle import Budget, Hook, Lifecycle, StartError
 from .settings import Settings, load_settings
 from .task_records import TaskRecords, create_records
@@ -29,6 +33,8 @@ from .worker_health import HEARTBEAT_SECONDS
 
 logger = logging.getLogger(__name__)
 
+# Wrong user or password, or no such virtual host.
+REFUSALS = (AccessRefused, NotAllowed, AuthenticationError)
 START_FAILED = 3  # the exit code, as gunicorn's
 LOOK_SECONDS = 0.1  # how often the main loop looks whether to leave; a signal does not wake it up
 
@@ -55,7 +61,12 @@ def main() -> None:
     settings = load_settings()
     logs.configure(settings.log_level, json=not sys.stdout.isatty())
     signals.setup_logging.connect(lambda **_: None, weak=False)  # it is set up already
+    # It says "succeeded" of tasks that have failed, too.
+    logging.getLogger("celery.app.trace").setLevel(logging.WARNING)
     celery = create_celery(settings)
+    if problem := refusal(celery):
+        logger.error("wrong setting: BROKER_URL: the broker refuses it: %s", problem)
+        sys.exit(START_FAILED)
     lifecycle = create_lifecycle(settings)
     leaving = Leaving(create_records(settings.records_url))
     lifecycle.append(Hook("tasks", stop=leaving.hand_back, timeout=lifecycle.budget.cleanup))
@@ -63,12 +74,22 @@ def main() -> None:
     worker = Worker(
         celery, quiet=True, loglevel=settings.log_level, without_gossip=True, without_mingle=True
     )
-    try:
-        worker.start()
-    finally:
-        leaving.ended.set()
+    worker.start()
+    leaving.has_ended(worker.exitcode)
     lifecycle.stop()
     sys.exit(worker.exitcode)
+
+
+def refusal(celery: Celery) -> str | None:
+    """Why the broker will not let us in; None if it does, or is down, which need not last."""
+    try:
+        with celery.connection_for_read() as connection:
+            connection.channel()
+    except REFUSALS as error:
+        return str(error)
+    except UNAVAILABLE:
+        pass
+    return None
 
 
 class Leaving:
@@ -89,7 +110,8 @@ class Leaving:
         self._late = False
         self._handed_back = 0
         self._consumer: Any = None  # Celery's, while it is connected to the broker
-        self.ended = threading.Event()
+        self._ended = threading.Event()
+        self._exit_code = 0
 
     def ask(self, *_: object) -> None:
         """Leave as soon as possible: this is the signal handler that the lifecycle chains."""
@@ -98,11 +120,22 @@ class Leaving:
             _end_main_loop()
 
     def hand_back(self) -> dict[str, int]:
-        """Interrupt the tasks at hand, if there are any; return when the broker has them back."""
+        """Interrupt the tasks at hand, if there are any; return when the broker has them back.
+
+        Raises:
+            RuntimeError: Celery has not ended well.
+        """
         self._late = True
-        self.ended.wait()
+        self._ended.wait()
+        if self._exit_code:
+            raise RuntimeError(f"Celery has ended with {self._exit_code}")
         begun = sum(state.total_count.values())
         return {"done": begun - self._handed_back, "handed_back": self._handed_back}
+
+    def has_ended(self, exit_code: int) -> None:
+        """Celery's worker has ended."""
+        self._exit_code = exit_code
+        self._ended.set()
 
     def connected(self, consumer: Any) -> None:
         """The main loop is about to run."""
@@ -123,16 +156,18 @@ class Leaving:
             self._consumer.task_consumer.cancel()
             logger.info("taking no more tasks", extra={"at_work": len(state.reserved_requests)})
         if self._late:
-            for request in tuple(state.active_requests):
-                self._interrupt(request)
+            self._interrupt(tuple(state.active_requests))
         if self._late or not state.reserved_requests:
             _end_main_loop()
 
-    def _interrupt(self, request: Any) -> None:
-        request.cancel(self._consumer.pool, signal="KILL", emit_retry=False)
-        self._handed_back += 1
-        with contextlib.suppress(QueueUnavailableError):  # the record then says that it is running
-            self._records.hand_back(request.id)
+    def _interrupt(self, requests: Sequence[Any]) -> None:
+        for request in requests:
+            request.cancel(self._consumer.pool, signal="KILL", emit_retry=False)
+        self._handed_back += len(requests)
+        # Where the records do not answer, they say that it is running. That is waited for once.
+        with contextlib.suppress(QueueUnavailableError):
+            for request in requests:
+                self._records.hand_back(request.id)
 
 
 def _end_main_loop() -> None:
@@ -147,6 +182,8 @@ def add_steps(celery: Celery, lifecycle: Lifecycle, leaving: Leaving, heartbeat_
 
         def start(self, worker: Worker) -> None:
             signal.signal(signal.SIGTERM, leaving.ask)
+            # Celery would start the program anew in this process, behind the lifecycle's back.
+            signal.signal(signal.SIGHUP, lambda *_: os.kill(os.getpid(), signal.SIGTERM))
             try:
                 lifecycle.start(server_signal=signal.SIGTERM)
             except StartError as error:
@@ -158,6 +195,7 @@ def add_steps(celery: Celery, lifecycle: Lifecycle, leaving: Leaving, heartbeat_
 
     class MainLoop(bootsteps.StartStopStep):  # type: ignore[misc]
         requires = ("celery.worker.consumer.tasks:Tasks",)
+        _timers: Sequence[Any] = ()
 
         def start(self, consumer: Any) -> None:
             leaving.connected(consumer)

@@ -59,6 +59,11 @@ class Channel(redis.Channel):  # type: ignore[misc]
 
     QoS = QoS
 
+    def _basic_cancel(self, consumer_tag: str) -> Any:
+        """Take no more; and renew the claims, for kombu will not during the rest of the stop."""
+        self.qos.restore_visible()
+        return super()._basic_cancel(consumer_tag)
+
     def _brpop_start(self, timeout: float | None = None) -> None:
         queues = self._queue_cycle.consume(len(self.active_queues))
         if not queues:

@@ -214,6 +214,7 @@ class SqliteTaskQueue:
         """
         self._reclaim()
         with self._working as sql:
+            _mend_due_times(sql)
             return _forget_some(sql)
 
     # Behind them
@@ -312,6 +313,14 @@ def _reclaim_from(sql: sqlite3.Connection, owner: str) -> int:
         """,
         {"died": died, "limit": MAX_ATTEMPTS, "now": time.time(), "owner": owner},
     ).rowcount
+
+
+def _mend_due_times(sql: sqlite3.Connection) -> None:
+    """Let no task wait longer than for its longest pause, although the clock was set back."""
+    latest = time.time() + retry_pause(MAX_ATTEMPTS - 1)
+    sql.execute(
+        "UPDATE tasks SET due = ? WHERE status = 'queued' AND due > ?", (time.time(), latest)
+    )
 
 
 def _forget_some(sql: sqlite3.Connection) -> bool:

@@ -61,8 +61,8 @@ class TaskRecords:
         """
         return sent
 
-    def finish(self, task_id: str, error: str | None = None) -> None:
-        """Note that a task is done, or has failed for good."""
+    def finish(self, task_id: str, attempts: int, error: str | None = None) -> None:
+        """Note that a task is done, or has failed for good, after so many attempts."""
 
     def retry_later(self, task_id: str, error: str) -> None:
         """Note that a task waits to be tried again."""
@@ -114,9 +114,10 @@ class RedisRecords(TaskRecords):
             attempts: int = pipe.execute()[0]
         return attempts
 
-    def finish(self, task_id: str, error: str | None = None) -> None:
+    def finish(self, task_id: str, attempts: int, error: str | None = None) -> None:
         status = "done" if error is None else "failed"
-        self._write(task_id, {"status": status, "error": error or ""}, KEEP_SECONDS)
+        fields = {"status": status, "attempts": attempts, "error": error or ""}
+        self._write(task_id, fields, KEEP_SECONDS)
 
     def retry_later(self, task_id: str, error: str) -> None:
         self._write(task_id, {"status": "queued", "error": error}, KEEP_OPEN_SECONDS)

@@ -94,8 +94,8 @@ class TaskThread(BackgroundThread, name="tasks"):
         try:
             tasks.handle_task(attempt.task)
         except BaseException as error:  # SystemExit too: a task must not end the thread
-            logger.exception("task failed", extra={"task": attempt.task.id})
-            attempt.error = f"{type(error).__name__}: {error}"
+            attempt.error = type(error).__name__  # in case that nothing more can be said
+            attempt.error = tasks.note_failure(attempt.task, error)
 
     def _settle(self, attempt: Attempt) -> None:
         if attempt.error is None:

@@ -16,6 +16,7 @@ logger = logging.getLogger(__name__)
 
 MAX_PAYLOAD_BYTES = 64 * 1024
 MAX_ATTEMPTS = 5
+MAX_ERROR_LENGTH = 1000  # characters
 FIRST_RETRY_SECONDS = 1.0
 
 
@@ -83,6 +84,25 @@ def encode_payload(payload: Mapping[str, Any]) -> str:
     if len(encoded) > MAX_PAYLOAD_BYTES:
         raise PayloadError(f"the payload has {len(encoded)} bytes, more than {MAX_PAYLOAD_BYTES}")
     return encoded
+
+
+def note_failure(task: Task, error: BaseException) -> str:
+    """Log, where *error* is handled, that *task* has failed, and what comes next.
+
+    Returns:
+        what is kept as the task's error. Whatever the exception says, that can be stored.
+    """
+    if task.attempts < MAX_ATTEMPTS:
+        fate = f"and is tried again in {retry_pause(task.attempts):g} s"
+    else:
+        fate = "for good"
+    logger.exception("task failed %s", fate, extra={"task": task.id, "attempt": task.attempts})
+    try:
+        message = str(error)
+    except Exception:
+        message = "which does not say why"
+    text = f"{type(error).__name__}: {message}"[:MAX_ERROR_LENGTH]
+    return text.encode("utf-8", "backslashreplace").decode("utf-8")  # half a character, for one
 
 
 def retry_pause(attempts: int) -> float:

@@ -7,6 +7,7 @@ import asyncio
 
 #% endif
 from fastapi import FastAPI
+from fastapi.exceptions import RequestValidationError
 
 #% if cookiecutter.background == "celery"
 from .celery_queue import CeleryTaskQueue
@@ -38,6 +39,7 @@ from .web.shutdown import create_router as create_shutdown_router
 #% if cookiecutter.background != "none"
 from .web.tasks import router as tasks
 #% endif
+from .web.validation import refuse
 #% if cookiecutter.websocket
 from .web.websocket import router as websocket
 #% endif
@@ -55,6 +57,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     app.state.settings = settings
     app.state.lifecycle = lifecycle
     app.state.checks = {}  # what /readyz looks at, see web/health.py
+    app.add_exception_handler(RequestValidationError, refuse)
     track_in_flight(app, lifecycle)
 
     app.include_router(health)
@@ -78,7 +81,8 @@ def create_app(settings: Settings | None = None) -> FastAPI:
 #% elif cookiecutter.background == "celery"
     queue = CeleryTaskQueue(settings)
     app.state.tasks = queue
-    app.state.checks["broker"] = lambda: asyncio.to_thread(queue.check)
+    app.state.checks["broker"] = lambda: asyncio.to_thread(queue.check_broker)
+    app.state.checks["task records"] = lambda: asyncio.to_thread(queue.check_records)
     lifecycle.append(Hook("broker", stop=queue.close))
     app.include_router(tasks)
 #% endif

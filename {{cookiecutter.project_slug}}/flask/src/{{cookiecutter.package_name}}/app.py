@@ -70,7 +70,8 @@ def create_app(settings: Settings | None = None) -> Flask:
 #% elif cookiecutter.background == "celery"
     queue = CeleryTaskQueue(settings)
     app.extensions["tasks"] = queue
-    app.extensions["checks"]["broker"] = queue.check
+    app.extensions["checks"]["broker"] = queue.check_broker
+    app.extensions["checks"]["task records"] = queue.check_records
     lifecycle.append(Hook("broker", stop=queue.close))
     app.register_blueprint(tasks)
 #% endif
