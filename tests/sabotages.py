@@ -1617,6 +1617,24 @@ UNSEEN = [
 
 DATABASE = [
     Sabotage(
+        "requests hang with their database",
+        f"{PACKAGE}/database/connections.py",
+        "            limit_waits(engine, statement_seconds)\n",
+        "            pass\n",
+        "tests/test_postgresql.py::test_a_request_does_not_hang_with_its_database",
+        FLASK,
+        "database=postgresql",
+    ),
+    Sabotage(
+        "a connection that waits in vain goes back to the pool",
+        f"{PACKAGE}/database/patience.py",
+        "        context.is_disconnect = is_busy(context.connection.connection.driver_connection)\n",
+        "        pass\n",
+        "tests/test_postgresql.py::test_a_request_does_not_hang_with_its_database",
+        FASTAPI,
+        "database=postgresql",
+    ),
+    Sabotage(
         "the response is sent before the commit",
         f"{PACKAGE}/web/database.py",
         'Depends(get_session, scope="function")',

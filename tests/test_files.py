@@ -50,6 +50,7 @@ src/my_service/database/migrations/env.py                  -  -  -  -  x  x  -  
 src/my_service/database/migrations/script.py.mako          -  -  -  -  x  x  -  -
 src/my_service/database/migrations/versions/0001_notes.py  -  -  -  -  x  x  -  -
 src/my_service/database/models.py                          -  -  -  -  x  x  -  -
+src/my_service/database/patience.py                        -  -  -  -  x  x  -  -
 src/my_service/database/schema.py                          -  -  -  -  x  x  -  -
 src/my_service/database/url.py                             -  -  -  -  x  x  -  -
 src/my_service/devserver.py                                -  -  x  x  -  x  -  x

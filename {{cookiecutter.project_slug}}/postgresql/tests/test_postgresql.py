@@ -176,6 +176,23 @@ def test_a_database_that_hangs_does_not_hold_up_readiness_nor_the_stop(
     assert 201 not in [each.result() for each in requests]
 
 
+def test_a_request_does_not_hang_with_its_database(
+    serve: Serve, barrier: Barrier, in_background: InBackground, postgresql: PostgreSQL
+) -> None:
+    server = serve(*PROBE, DATABASE_URL=postgresql.database_url, SHUTDOWN_REQUEST_SECONDS="1")
+    at_commit = in_background(post, server, "/keep/parked", "open as it hangs", barrier.port)
+    barrier.wait_for_arrivals()
+    assert post(server, "/keep", "closed as it hangs") == 201, "and a connection is idle now"
+    with frozen(postgresql):
+        asked = time.monotonic()
+        barrier.release()
+        assert at_commit.result() == 503
+        assert post(server, "/keep", "while it hangs") == 503
+        assert time.monotonic() - asked < 10
+    wait_for(lambda: readiness(server) == (200, "ready"), "readiness")
+    assert post(server, "/keep", "when it hangs no more") == 201
+
+
 @contextmanager
 def frozen(postgresql: PostgreSQL) -> Iterator[None]:
     """Have none of PostgreSQL's processes do anything during the block."""

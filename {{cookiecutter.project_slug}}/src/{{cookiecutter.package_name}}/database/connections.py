@@ -11,6 +11,7 @@ from sqlalchemy import URL, Engine, PoolResetState, event
 from sqlalchemy.exc import DBAPIError, OperationalError
 from sqlalchemy.pool import ConnectionPoolEntry
 
+from .patience import limit_waits
 from .url import problem_at
 
 logger = logging.getLogger(__name__)
@@ -46,13 +47,20 @@ class Connections:
     def __init__(self) -> None:
         self._open: dict[Any, Any] = {}
 
-    def watch(self, engine: Engine) -> None:
-        """Know those of *engine*, too, from its first one on."""
+    def watch(self, engine: Engine, statement_seconds: float) -> None:
+        """Know those of *engine*, too, from its first one on.
+
+        Args:
+            engine: a new one.
+            statement_seconds: how long a statement may take.
+        """
         event.listen(engine, "connect", self._connected)
         event.listen(engine, "close", self._closed)
         event.listen(engine, "reset", _roll_back)
         if engine.dialect.name == "sqlite":
             event.listen(engine, "connect", _heed_foreign_keys)
+        else:
+            limit_waits(engine, statement_seconds)
 
     @property
     def open(self) -> list[Any]:
@@ -64,11 +72,6 @@ class Connections:
 
     def _closed(self, connection: Any, _: object) -> None:
         self._open.pop(connection, None)
-
-
-def is_busy(connection: Any) -> bool:
-    """Whether a psycopg connection waits for the end of a statement."""
-    return bool(connection.info.transaction_status.name == "ACTIVE")
 
 
 def _heed_foreign_keys(connection: Any, _: object) -> None:

@@ -11,7 +11,8 @@ from sqlalchemy.orm import Session, sessionmaker
 
 from ..lifecycle import Budget
 from ..settings import THREADS
-from .connections import CANCEL_SECONDS, Connections, DatabaseError, is_busy, starting
+from .connections import CANCEL_SECONDS, Connections, DatabaseError, starting
+from .patience import is_busy
 from .schema import problem_of_schema
 from .url import engine_options, parse, problem_at
 
@@ -80,9 +81,8 @@ class Database:
             connection.close()
 
     def _create_engine(self, pool_size: int) -> Engine:
-        options = engine_options(
-            self._url, pool_size=pool_size, statement_seconds=self._budget.requests
-        )
+        seconds = self._budget.requests
+        options = engine_options(self._url, pool_size=pool_size, statement_seconds=seconds)
         engine = create_engine(self._url, **options)
-        self._connections.watch(engine)
+        self._connections.watch(engine, seconds)
         return engine
