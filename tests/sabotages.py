@@ -1628,8 +1628,8 @@ DATABASE = [
     Sabotage(
         "a connection that waits in vain goes back to the pool",
         f"{PACKAGE}/database/patience.py",
-        "        context.is_disconnect = is_busy(context.connection.connection.driver_connection)\n",
-        "        pass\n",
+        "is_busy(context.connection.connection.driver_connection)\n",
+        "False\n",
         "tests/test_postgresql.py::test_a_request_does_not_hang_with_its_database",
         FASTAPI,
         "database=postgresql",
