@@ -54,13 +54,8 @@ def generated(**answers: str) -> Iterator[Project]:
     with tempfile.TemporaryDirectory() as output:
         with _step(f"Generating a {answers['framework']} service"):
             answers["project_name"] = "Demo Service"
-            command: list[str | Path] = [
-                COOKIECUTTER,
-                "--no-input",
-                "--output-dir",
-                output,
-                TEMPLATE,
-            ]
+            options = ("--no-input", "--output-dir", output)
+            command: list[str | Path] = [COOKIECUTTER, *options, TEMPLATE]
             command += [f"{name}={answer}" for name, answer in answers.items()]
             subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
         project = Project(Path(output) / "demo-service")
