@@ -31,6 +31,7 @@ REMOVED: list[tuple[bool, list[str]]] = [
             f"{PACKAGE}/broker_url.py",
             f"{PACKAGE}/celery_app.py",
             f"{PACKAGE}/celery_queue.py",
+            f"{PACKAGE}/celery_request.py",
             f"{PACKAGE}/celery_worker.py",
             f"{PACKAGE}/rabbitmq_transport.py",
             f"{PACKAGE}/redis_transport.py",

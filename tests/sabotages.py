@@ -1871,6 +1871,15 @@ CELERY = [
         "background=celery",
     ),
     Sabotage(
+        "nobody knows which task has killed its process",
+        f"{PACKAGE}/celery_app.py",
+        ", Request=REQUEST)",
+        ")",
+        KILLED.format("its children are killed-rabbitmq"),
+        FASTAPI,
+        "background=celery",
+    ),
+    Sabotage(
         "the task of a killed child process is given up",
         f"{PACKAGE}/celery_app.py",
         '"task_reject_on_worker_lost": True',

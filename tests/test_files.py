@@ -41,6 +41,7 @@ src/my_service/app.py                                      x  x  x  x  x  x  x  
 src/my_service/broker_url.py                               -  -  -  -  -  -  x  x
 src/my_service/celery_app.py                               -  -  -  -  -  -  x  x
 src/my_service/celery_queue.py                             -  -  -  -  -  -  x  x
+src/my_service/celery_request.py                           -  -  -  -  -  -  x  x
 src/my_service/celery_worker.py                            -  -  -  -  -  -  x  x
 src/my_service/database/__init__.py                        -  -  -  -  x  x  -  -
 src/my_service/database/connections.py                     -  -  -  -  x  x  -  -

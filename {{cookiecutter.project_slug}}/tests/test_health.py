@@ -8,7 +8,13 @@ import time
 import httpx
 import pytest
 
-from .server_thread import App, ServerThread, add_check
+from .server_thread import App, ServerThread, add_check, forget_checks
+
+
+@pytest.fixture(autouse=True)
+def _no_checks(app: App) -> None:
+    """Each test adds its own."""
+    forget_checks(app)
 
 
 def test_it_is_alive_and_ready(client: httpx.Client) -> None:

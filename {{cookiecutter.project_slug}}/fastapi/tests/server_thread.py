@@ -14,7 +14,7 @@ from fastapi import FastAPI
 from {{ cookiecutter.package_name }}.app import create_app
 from {{ cookiecutter.package_name }}.lifecycle import Lifecycle
 
-__all__ = ["App", "ServerThread", "add_check", "create_app"]
+__all__ = ["App", "ServerThread", "add_check", "create_app", "forget_checks"]
 
 App = FastAPI
 
@@ -22,6 +22,11 @@ App = FastAPI
 def add_check(app: FastAPI, name: str, check: Callable[[], object]) -> None:
     """Have readiness depend on *check*."""
     app.state.checks[name] = lambda: asyncio.to_thread(check)
+
+
+def forget_checks(app: FastAPI) -> None:
+    """Have readiness depend on no other program, which may be slow."""
+    app.state.checks.clear()
 
 
 class ServerThread:

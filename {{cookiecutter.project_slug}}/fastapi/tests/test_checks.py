@@ -10,7 +10,7 @@ import pytest
 
 from {{ cookiecutter.package_name }}.web.health import Check
 
-from .server_thread import App
+from .server_thread import App, forget_checks
 
 
 def raises_at_once() -> Awaitable[None]:
@@ -25,6 +25,7 @@ async def is_cancelled() -> None:
 def test_a_check_that_breaks_the_rules_has_failed(
     check: Check, app: App, client: httpx.Client
 ) -> None:
+    forget_checks(app)
     app.state.checks["mixer"] = check
     response = client.get("/readyz")
     assert (response.status_code, response.json()) == (503, {"status": "no answer: mixer"})

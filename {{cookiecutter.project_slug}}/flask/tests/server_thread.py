@@ -11,7 +11,7 @@ from werkzeug.serving import make_server
 from {{ cookiecutter.package_name }}.app import create_app
 from {{ cookiecutter.package_name }}.lifecycle import Lifecycle
 
-__all__ = ["App", "ServerThread", "add_check", "create_app"]
+__all__ = ["App", "ServerThread", "add_check", "create_app", "forget_checks"]
 
 App = Flask
 
@@ -19,6 +19,11 @@ App = Flask
 def add_check(app: Flask, name: str, check: Callable[[], object]) -> None:
     """Have readiness depend on *check*."""
     app.extensions["checks"][name] = check
+
+
+def forget_checks(app: Flask) -> None:
+    """Have readiness depend on no other program, which may be slow."""
+    app.extensions["checks"].clear()
 
 
 class ServerThread:

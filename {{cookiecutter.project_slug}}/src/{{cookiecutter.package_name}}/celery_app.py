@@ -23,6 +23,7 @@ logger = logging.getLogger(__name__)
 
 QUEUE = f"{__package__}.tasks"
 TASK = f"{__package__}.handle_task"
+REQUEST = f"{__package__}.celery_request:Request"  # loaded by workers only
 
 # Publishing may wait for an answer once, and then try twice to connect anew.
 CONNECT_SECONDS = ANSWER_SECONDS / 2
@@ -49,7 +50,7 @@ def create_celery(settings: Settings) -> Celery:
     celery.conf.update(configuration(settings))
     records = create_records(settings.records_url, WORKER_RETRIES)
 
-    @celery.task(name=TASK, bind=True, shared=False)  # type: ignore[untyped-decorator]  # Celery is not typed
+    @celery.task(name=TASK, bind=True, shared=False, Request=REQUEST)  # type: ignore[untyped-decorator]  # Celery is not typed
     def work(message: Any, payload: str) -> None:
         task_id: str = message.request.id
         sent: int = message.request.retries + 1
