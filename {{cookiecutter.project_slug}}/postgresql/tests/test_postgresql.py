@@ -180,13 +180,22 @@ def test_a_request_does_not_hang_with_its_database(
     serve: Serve, barrier: Barrier, in_background: InBackground, postgresql: PostgreSQL
 ) -> None:
     server = serve(*PROBE, DATABASE_URL=postgresql.database_url, SHUTDOWN_REQUEST_SECONDS="1")
-    at_commit = in_background(post, server, "/keep/parked", "open as it hangs", barrier.port)
+
+    def keep_as_it_hangs() -> httpx.Response:
+        with server.client(timeout=20) as client:
+            return client.post(
+                "/keep/parked", params={"key": "open as it hangs", "port": barrier.port}
+            )
+
+    at_commit = in_background(keep_as_it_hangs)
     barrier.wait_for_arrivals()
     assert post(server, "/keep", "closed as it hangs") == 201, "and a connection is idle now"
     with frozen(postgresql):
         asked = time.monotonic()
         barrier.release()
-        assert at_commit.result() == 503
+        answer = at_commit.result()
+        assert answer.status_code == 503
+        assert "look whether the change was made" in answer.text
         assert post(server, "/keep", "while it hangs") == 503
         assert time.monotonic() - asked < 10
     wait_for(lambda: readiness(server) == (200, "ready"), "readiness")
