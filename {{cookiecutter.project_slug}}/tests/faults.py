@@ -36,7 +36,7 @@ def wait_for_test() -> None:
 
 def hang() -> None:
     """Take far too long: no hook is waited for until this ends."""
-    time.sleep(60)  # is what hangs; the process ends meanwhile
+    time.sleep(60)  # simulates a hang; the process is ended long before
 
 
 def open_sockets() -> None:

@@ -64,7 +64,7 @@ from {{ cookiecutter.package_name }}.lifecycle import BackgroundThread
 
 class Hanging(BackgroundThread):
     def handle(self):
-        time.sleep(60)  # the interpreter is to end long before
+        time.sleep(60)  # simulates a hang; the interpreter must end long before
 
 Hanging().start()
 """
@@ -83,9 +83,11 @@ def test_a_waiting_thread_stops_within_50_ms() -> None:
 
 
 def test_a_waiting_thread_wakes_up_within_20_ms() -> None:
+    waits: SimpleQueue[None] = SimpleQueue()
     woken: SimpleQueue[float] = SimpleQueue()
 
     def work(thread: Recorder) -> None:
+        waits.put(None)
         thread.wait()
         woken.put(time.monotonic())
 
@@ -93,7 +95,7 @@ def test_a_waiting_thread_wakes_up_within_20_ms() -> None:
     thread.start()
     seconds = []
     for _ in range(9):
-        time.sleep(0.005)  # let it wait; a wake-up before that is kept for it
+        waits.get(timeout=5)
         begun = time.monotonic()
         thread.wake()
         seconds.append(woken.get(timeout=5) - begun)

@@ -120,7 +120,7 @@ def test_nor_does_one_that_hangs(hang: Callable[[], object]) -> None:
 def test_those_that_hang_leave_the_others_a_fair_share(hang: Callable[[], object]) -> None:
 
     def stop_in_time() -> None:
-        time.sleep(0.15)
+        time.sleep(0.15)  # simulates work that takes half of a fair share
 
     hooks = [
         Hook("patient", stop=stop_in_time),
@@ -151,7 +151,7 @@ def test_they_run_even_if_there_is_no_time_left() -> None:
 
 def test_one_may_take_what_the_others_do_not_claim() -> None:
     def stop_in_time() -> None:
-        time.sleep(0.3)
+        time.sleep(0.3)  # simulates work for which a fair share would hardly do
 
     log = Log()
     records = live(

@@ -15,7 +15,7 @@ from .tries import tries
 
 pytestmark = [
     pytest.mark.shutdown,
-    pytest.mark.skipif(sys.platform != "linux", reason="only Linux shows what is open"),
+    pytest.mark.skipif(sys.platform != "linux", reason="needs /proc, which lists open files"),
 ]
 
 

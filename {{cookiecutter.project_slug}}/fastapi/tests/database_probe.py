@@ -49,7 +49,7 @@ async def stuck(key: str, port: int, session: SessionDep) -> None:
     """Write *key*, and wait for something that does not come."""
     await keep(key, session)
     await asyncio.to_thread(arrive, port)
-    await asyncio.sleep(60)
+    await asyncio.sleep(60)  # simulates a hang; the test stops the server, which ends this
 
 
 @app.post("/keep/stuck-in-statement", status_code=201)

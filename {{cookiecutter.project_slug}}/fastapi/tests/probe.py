@@ -64,7 +64,7 @@ def stuck_in_thread(port: int) -> None:
 @app.get("/nap")
 async def nap() -> dict[str, str]:
     """Keep the event loop busy for 5 ms, as real work does, so that clients wait to be accepted."""
-    time.sleep(0.005)  # is the work itself
+    time.sleep(0.005)  # simulates the work; nothing waits for it to be long enough
     return {"status": "awake"}
 
 
@@ -78,7 +78,8 @@ async def stuck_in_loop(port: int) -> None:
 def stuck_forever() -> None:
     """Outlast every deadline: this is what a stop must not wait for."""
     for _ in range(600):
-        time.sleep(0.1)  # is what hangs; one long sleep can miss a signal that comes as it begins
+        # Simulates a hang; in pieces, for one long sleep can miss a signal that comes as it begins.
+        time.sleep(0.1)
 
 
 @app.get("/stream")

@@ -137,7 +137,7 @@ def test_a_stop_with_websockets_is_clean(stop: Callable[[], Stop]) -> None:
 
 
 @pytest.mark.shutdown
-@pytest.mark.skipif(sys.platform != "linux", reason="only Linux shows what is open")
+@pytest.mark.skipif(sys.platform != "linux", reason="needs /proc, which lists open files")
 def test_they_leave_no_file_open(stop: Callable[[], Stop]) -> None:
     assert stop().left_open == []
 

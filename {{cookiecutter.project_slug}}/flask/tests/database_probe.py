@@ -52,7 +52,7 @@ def stuck() -> Answer:
     """Write the key, and wait for something that does not come."""
     kept = keep()
     arrive(int(request.args["port"]))
-    time.sleep(60)  # the test stops the server meanwhile, which ends this
+    time.sleep(60)  # simulates a hang; the test stops the server, which ends this
     return kept
 
 

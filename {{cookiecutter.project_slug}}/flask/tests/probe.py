@@ -40,7 +40,7 @@ def park() -> dict[str, str]:
 @app.get("/nap")
 def nap() -> dict[str, str]:
     """Keep a thread busy for 5 ms, as real work does, so that clients wait for one."""
-    time.sleep(0.005)  # is the work itself
+    time.sleep(0.005)  # simulates the work; nothing waits for it to be long enough
     return {"status": "awake"}
 
 
@@ -55,7 +55,8 @@ def stuck() -> dict[str, str]:
 def stuck_forever() -> None:
     """Outlast every deadline: this is what a stop must not wait for."""
     for _ in range(600):
-        time.sleep(0.1)  # is what hangs; one long sleep can miss a signal that comes as it begins
+        # Simulates a hang; in pieces, for one long sleep can miss a signal that comes as it begins.
+        time.sleep(0.1)
 
 
 @app.get("/stream")
