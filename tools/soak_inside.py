@@ -193,22 +193,21 @@ def main() -> int:
     parser.add_argument("--repeats", required=True, type=int)
     parser.add_argument("--tasks", required=True, type=int)
     chosen = parser.parse_args()
-    ends = GUNICORN if chosen.queue == "sqlite" else {**GUNICORN, **CELERY}
+    known = GUNICORN if chosen.queue == "sqlite" else {**GUNICORN, **CELERY}
+    ends = {name: end for name, end in known.items() if chosen.end in name}
+    if not ends:
+        parser.error(f"--end must be in one of these: {', '.join(known)}")
     faults = False
     with environment(chosen.queue) as env:
         for name, end in ends.items():
-            if chosen.end not in name:
-                continue
             print(f"{name} ", end="", flush=True)
             tally = Tally()
             for _ in range(chosen.repeats):
                 end_once(chosen.queue, env, end, chosen.tasks, tally)
                 print(".", end="", flush=True)
-            print(
-                f"\n  {tally.accepted} accepted, {tally.lost} lost, {tally.twice} begun twice, ",
-                end="",
-            )
-            print("exit codes", ", ".join(f"{n} x {code}" for code, n in tally.exit_codes.items()))
+            codes = ", ".join(f"{n} x {code}" for code, n in tally.exit_codes.items())
+            print(f"\n  {tally.accepted} accepted, {tally.lost} lost, ", end="")
+            print(f"{tally.twice} begun twice, exit codes {codes}")
             unclean = tally.twice or set(tally.exit_codes) != {0}
             faults |= bool(tally.lost or (name.startswith("TERM") and unclean))
     return int(faults)

@@ -73,18 +73,19 @@ class UnspeakableError(Exception):
     """Cannot even be written down."""
 
     def __str__(self) -> str:
-        raise RuntimeError("on purpose")
+        raise self.args[0]
 
 
 @pytest.mark.parametrize(
     ("error", "kept"),
     [
         (ValueError("half \ud800"), "ValueError: half \\ud800"),
-        (UnspeakableError(), "UnspeakableError: which does not say why"),
+        (UnspeakableError(ValueError()), "UnspeakableError: which does not say why"),
+        (UnspeakableError(SystemExit()), "it has not come to an end"),
         (ValueError("x" * 9_999), "ValueError: " + "x" * 988),
         (SystemExit(0), "SystemExit: 0"),
     ],
-    ids=["half a character", "unspeakable", "long", "exit"],
+    ids=["half a character", "unspeakable", "unspeakable exit", "long", "exit"],
 )
 def test_whatever_a_task_raises_counts_as_a_failure(
     error: BaseException, kept: str, client: httpx.Client, monkeypatch: pytest.MonkeyPatch

@@ -25,7 +25,7 @@ class Attempt:
     """A task at work, or one whose end could not be stored yet."""
 
     task: Task
-    error: str | None = None
+    error: str | None = "it has not come to an end"  # None when the task is done
 
 
 class TaskThread(BackgroundThread, name="tasks"):
@@ -93,8 +93,8 @@ class TaskThread(BackgroundThread, name="tasks"):
     def _do(self, attempt: Attempt) -> None:
         try:
             tasks.handle_task(attempt.task)
+            attempt.error = None
         except BaseException as error:  # SystemExit too: a task must not end the thread
-            attempt.error = type(error).__name__  # in case that nothing more can be said
             attempt.error = tasks.note_failure(attempt.task, error)
 
     def _settle(self, attempt: Attempt) -> None:
