@@ -19,7 +19,7 @@ PACKAGE = f"src/{ANSWERS['package_name']}"
 REMOVED: list[tuple[bool, list[str]]] = [
     (
         ANSWERS["background"] == "none",
-        [f"{PACKAGE}/tasks.py", f"{PACKAGE}/web/tasks.py"],
+        [f"{PACKAGE}/tasks.py", f"{PACKAGE}/web/tasks.py", "tests/task_log.py"],
     ),
     (
         ANSWERS["background"] != "celery" and ANSWERS["database"] != "postgresql",

@@ -664,7 +664,7 @@ TASKS = [
         f"{PACKAGE}/tasks.py",
         '.encode("utf-8", "backslashreplace").decode("utf-8")',
         "",
-        "tests/test_tasks.py::test_whatever_a_task_raises_counts_as_a_failure[half a character]",
+        "tests/test_tasks.py::test_whatever_a_task_raises_counts_as_a_failure[lone surrogate]",
         FASTAPI,
     ),
     Sabotage(
@@ -680,7 +680,7 @@ TASKS = [
         f"{PACKAGE}/app.py",
         "    app.add_exception_handler(RequestValidationError, refuse)\n",
         "",
-        "tests/test_tasks.py::test_a_task_must_be_a_json_object[text]",
+        "tests/test_tasks.py::test_a_task_must_be_a_json_object[list]",
         FASTAPI,
     ),
     Sabotage(
@@ -758,8 +758,8 @@ TASKS = [
     Sabotage(
         "a failed task is tried again at once",
         f"{PACKAGE}/sqlite_queue.py",
-        "due = now + retry_pause(task.attempts)",
-        "due = now",
+        "due=now + pause",
+        "due=now",
         "tests/test_sqlite_queue.py::test_a_task_that_failed_waits_for_a_growing_pause",
         FLASK,
     ),
@@ -1627,7 +1627,7 @@ DATABASE = [
     ),
     Sabotage(
         "a connection that waits in vain goes back to the pool",
-        f"{PACKAGE}/database/patience.py",
+        f"{PACKAGE}/database/timeouts.py",
         "is_busy(context.connection.connection.driver_connection)\n",
         "False\n",
         "tests/test_postgresql.py::test_a_request_does_not_hang_with_its_database",
@@ -1855,8 +1855,8 @@ CELERY = [
     Sabotage(
         "a worker that Celery has ended reports a clean stop",
         f"{PACKAGE}/celery_worker.py",
-        "        if self._exit_code:\n",
-        "        if False:\n",
+        "        if code := self.ended.result():\n",
+        "        if (code := self.ended.result()) and False:\n",
         "tests/test_celery.py::test_a_worker_that_celery_ends_does_not_report_a_clean_stop",
         FLASK,
         "background=celery",
@@ -1864,7 +1864,7 @@ CELERY = [
     Sabotage(
         "a worker does not hear that it is hung up",
         f"{PACKAGE}/celery_worker.py",
-        "signal.signal(signal.SIGHUP, lambda *_: os.kill(os.getpid(), signal.SIGTERM))",
+        "signal.signal(signal.SIGHUP, lambda *_: signal.raise_signal(signal.SIGTERM))",
         "signal.signal(signal.SIGHUP, signal.SIG_IGN)",
         "tests/test_celery.py::test_a_worker_stops_clean_when_it_is_hung_up",
         FASTAPI,
@@ -1927,7 +1927,7 @@ CELERY = [
     Sabotage(
         "a task that fails is not tried again",
         f"{PACKAGE}/celery_app.py",
-        "            send_again(retry_pause(attempt))\n",
+        "            send_again(pause)\n",
         "            pass\n",
         "tests/test_celery.py::test_a_task_that_fails_is_tried_again_until_it_has_failed_for_good",
         FASTAPI,

@@ -51,8 +51,8 @@ src/my_service/database/migrations/env.py                  -  -  -  -  x  x  -  
 src/my_service/database/migrations/script.py.mako          -  -  -  -  x  x  -  -
 src/my_service/database/migrations/versions/0001_notes.py  -  -  -  -  x  x  -  -
 src/my_service/database/models.py                          -  -  -  -  x  x  -  -
-src/my_service/database/patience.py                        -  -  -  -  x  x  -  -
 src/my_service/database/schema.py                          -  -  -  -  x  x  -  -
+src/my_service/database/timeouts.py                        -  -  -  -  x  x  -  -
 src/my_service/database/url.py                             -  -  -  -  x  x  -  -
 src/my_service/devserver.py                                -  -  x  x  -  x  -  x
 src/my_service/lifecycle/__init__.py                       x  x  x  x  x  x  x  x
@@ -112,6 +112,7 @@ tests/probe.py                                             x  x  x  x  x  x  x  
 tests/server_thread.py                                     x  x  x  x  x  x  x  x
 tests/servers.py                                           x  x  x  x  x  x  x  x
 tests/services.py                                          -  -  -  -  -  x  x  x
+tests/task_log.py                                          x  -  x  -  x  x  x  x
 tests/test_background_thread.py                            x  x  x  x  x  x  x  x
 tests/test_budget.py                                       x  x  x  x  x  x  x  x
 tests/test_celery.py                                       -  -  -  -  -  -  x  x

@@ -14,10 +14,11 @@ SERVER = """
     import logging
 
     from demo_service import logs
+    from demo_service.settings import THREADS
 
     logs.configure_structlog()
     logconfig_dict = logs.config("info", json=True)
-    worker_class, threads = {worker!r}, 8
+    worker_class, threads = {worker!r}, THREADS
     bind, keepalive = "127.0.0.1:0", 75
     worker_tmp_dir, control_socket_disable = "/dev/shm", True
 

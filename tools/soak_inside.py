@@ -16,7 +16,6 @@ from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
-from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
@@ -27,7 +26,10 @@ WORKERS = {"sqlite": 4, "redis": 2, "rabbitmq": 2}  # of gunicorn
 BUDGET = {"SHUTDOWN_GRACE_SECONDS": "9", "SHUTDOWN_DRAIN_SECONDS": "0.5"}
 DONE_SECONDS = 60.0  # for all that was accepted, after the restart
 
-# The server process of the generated project's own tests. Its log tells which tasks begin and end.
+# The generated project's own helpers; the log of a server process tells which tasks begin and end.
+servers: Any = importlib.import_module("tests.servers")
+task_log: Any = importlib.import_module("tests.task_log")
+tries: Any = importlib.import_module("tests.tries")
 Process = Any
 
 
@@ -40,8 +42,8 @@ class Service:
 
     def traced(self, event: str) -> Counter[str]:
         """How often each task has begun or ended."""
-        records = [each for process in {self.web, self.worker} for each in process.records]
-        return Counter(each["task"] for each in records if each["event"] == f"task {event}")
+        counts: Counter[str] = task_log.traced(event, *{self.web, self.worker})
+        return counts
 
 
 @dataclass
@@ -66,11 +68,6 @@ def kill_all(process: Process, pids: list[int]) -> None:
         os.kill(pid, signal.SIGKILL)
 
 
-def children_of(process: Process) -> list[int]:
-    children = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text("ascii")
-    return [int(pid) for pid in children.split()]
-
-
 End = Callable[[Service], None]
 
 GUNICORN: dict[str, End] = {
@@ -81,9 +78,9 @@ GUNICORN: dict[str, End] = {
 }
 CELERY: dict[str, End] = {
     "TERM of Celery": lambda service: service.worker.signal(signal.SIGTERM),
-    "KILL of a child": lambda service: kill_one(children_of(service.worker)),
+    "KILL of a child": lambda service: kill_one(servers.children_of(service.worker.pid)),
     "KILL of the parent": lambda service: service.worker.signal(signal.SIGKILL),
-    "KILL of Celery": lambda service: kill_all(service.worker, children_of(service.worker)),
+    "KILL of Celery": lambda s: kill_all(s.worker, servers.children_of(s.worker.pid)),
 }
 
 
@@ -112,7 +109,6 @@ def environment(queue: str) -> Iterator[dict[str, str]]:
 @contextmanager
 def running(queue: str, env: Mapping[str, str]) -> Iterator[Service]:
     """Start the service, and what does its tasks; stop both."""
-    servers = importlib.import_module("tests.servers")
     app = ["tests.traced_tasks:app"] if queue == "sqlite" else []
     env = {**env, "WEB_CONCURRENCY": str(WORKERS[queue])}
     with ExitStack() as stack:
@@ -121,9 +117,8 @@ def running(queue: str, env: Mapping[str, str]) -> Iterator[Service]:
         if queue == "sqlite":
             yield Service(web, web)
         else:
-            yield Service(
-                web, start(importlib.import_module("tests.celery_worker").WorkerProcess(env))
-            )
+            celery_worker = importlib.import_module("tests.celery_worker")
+            yield Service(web, start(celery_worker.WorkerProcess(env)))
 
 
 # What happens
@@ -159,10 +154,8 @@ def submit_amid(service: Service, end: End, tasks: int) -> set[str]:
 
 def is_done(client: httpx.Client, task_id: str) -> bool:
     """Whether the service says so, which may be a moment after the log."""
-    for _ in importlib.import_module("tests.tries").tries(5):
-        if client.get(f"/tasks/{task_id}").json()["status"] == "done":
-            return True
-    return False
+    statuses = (client.get(f"/tasks/{task_id}").json()["status"] for _ in tries.tries(5))
+    return "done" in statuses
 
 
 def end_once(queue: str, env: Mapping[str, str], end: End, tasks: int, tally: Tally) -> None:

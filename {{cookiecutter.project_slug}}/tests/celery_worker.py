@@ -1,6 +1,7 @@
 """A worker whose tasks tell when they begin and end: ``python -m tests.celery_worker``.
 
-A task whose payload has a ``port`` is held by the barrier there; one with ``fail`` fails.
+A task whose payload has a ``port`` is held by the barrier there; one with ``fail`` fails, one with
+``exit`` ends its process.
 """
 
 from __future__ import annotations
@@ -37,6 +38,8 @@ def handle_task(task: Task) -> None:
     logger.info("task begun", extra={"task": task.id, "attempt": task.attempts})
     if task.payload.get("fail"):
         raise ValueError("on purpose")
+    if task.payload.get("exit"):
+        sys.exit()
     if port := task.payload.get("port"):
         pass_barrier(port)
     logger.info("task ended", extra={"task": task.id})

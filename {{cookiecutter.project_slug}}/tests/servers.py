@@ -54,6 +54,11 @@ def reserved_port() -> Iterator[int]:
         yield port
 
 
+def children_of(pid: int) -> list[int]:
+    """The child processes of *pid*; Linux tells."""
+    return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+
+
 class ServerProcess:
     """A server, started by *command* with a free port, and ready when the block begins::
 

@@ -223,7 +223,7 @@ def test_done_tasks_are_forgotten_after_an_hour_and_failed_ones_after_a_week(
 ) -> None:
     done, failed = queue.submit({}).id, queue.submit({}).id
     queue.acknowledge(take(queue))
-    monkeypatch.setattr(sqlite_queue, "MAX_ATTEMPTS", 1)
+    monkeypatch.setattr(tasks, "MAX_ATTEMPTS", 1)
     queue.fail(take(queue), "broken")
     waiting = queue.submit({}).id
 
@@ -242,8 +242,9 @@ def test_done_tasks_are_forgotten_after_an_hour_and_failed_ones_after_a_week(
 
 
 def test_no_task_waits_for_long_because_the_clock_was_set_back(
-    queue: SqliteTaskQueue, task_queue_path: Path
+    queue: SqliteTaskQueue, task_queue_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(tasks, "FIRST_RETRY_SECONDS", 60.0)
     queue.submit({})
     queue.fail(take(queue), "broken")
     queue.tidy()

@@ -6,14 +6,13 @@ import re
 import shutil
 import signal
 import subprocess
-from pathlib import Path
 
 import pytest
 
 from .barrier import Barrier
 from .commands import BARE, BARE_PROBE, SERVERS
 from .conftest import BUDGET, Serve
-from .servers import ServerProcess
+from .servers import ServerProcess, children_of
 from .tries import tries
 
 pytestmark = pytest.mark.shutdown
@@ -110,9 +109,9 @@ def test_it_stops_clean_as_process_1_of_a_container(name: str, serve: Serve) -> 
     if reason := why_no_namespace():
         pytest.skip(reason)
     server = serve(*NEW_PID_NAMESPACE, *SERVERS[name].command, SHUTDOWN_DRAIN_SECONDS="0.2")
-    [process_1] = Path(f"/proc/{server.pid}/task/{server.pid}/children").read_text().split()
+    [process_1] = children_of(server.pid)
     assert server.get("/readyz").status_code == 200
-    server.signal(signal.SIGTERM, int(process_1))
+    server.signal(signal.SIGTERM, process_1)
     server.wait_for_log("draining", timeout=5)
     assert server.wait() == 0
     assert [report["problems"] for report in server.reports] == [[]]

@@ -6,7 +6,6 @@ import os
 import resource
 import signal
 import threading
-from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -19,14 +18,9 @@ from {{ cookiecutter.package_name }}.tasks import Task
 from .barrier import Barrier
 from .conftest import Serve
 from .servers import ServerProcess
+from .task_log import traced
 
 APP = "tests.traced_tasks:app"
-
-
-def traced(event: str, *servers: ServerProcess) -> Counter[str]:
-    """How often each task has begun or ended."""
-    records = [record for server in servers for record in server.records]
-    return Counter(record["task"] for record in records if record["event"] == f"task {event}")
 
 
 def submit_until_refused(server: ServerProcess, enough: threading.Event) -> list[str]:

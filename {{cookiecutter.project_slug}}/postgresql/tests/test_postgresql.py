@@ -9,7 +9,6 @@ import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
-from pathlib import Path
 
 import httpx
 import psycopg
@@ -22,7 +21,7 @@ from .commands import BARE, SERVERS
 from .conftest import InBackground, Serve
 from .databases import PostgreSQL
 from .migrating import create_tables, keys_in, migrate
-from .servers import ServerProcess
+from .servers import ServerProcess, children_of
 from .tries import tries
 from .writers import Writers
 
@@ -205,9 +204,8 @@ def test_a_request_does_not_hang_with_its_database(
 @contextmanager
 def frozen(postgresql: PostgreSQL) -> Iterator[None]:
     """Have none of PostgreSQL's processes do anything during the block."""
-    children = Path(f"/proc/{postgresql.pid}/task/{postgresql.pid}/children")
     os.kill(postgresql.pid, signal.SIGSTOP)
-    pids = [postgresql.pid, *map(int, children.read_text().split())]
+    pids = [postgresql.pid, *children_of(postgresql.pid)]
     for pid in pids:
         os.kill(pid, signal.SIGSTOP)
     try:

@@ -99,11 +99,12 @@ def work_on(
         tasks.handle_task(task)
     except Exception as error:
         problem = tasks.note_failure(task, error)
-        if attempt == MAX_ATTEMPTS:
+        pause = retry_pause(attempt)
+        if pause is None:
             records.finish(task_id, attempt, problem)
         else:
             records.retry_later(task_id, problem)
-            send_again(retry_pause(attempt))
+            send_again(pause)
     else:
         records.finish(task_id, attempt)
 

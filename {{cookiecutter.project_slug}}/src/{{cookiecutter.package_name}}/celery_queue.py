@@ -68,7 +68,7 @@ class CeleryTaskQueue:
         return self._records.get(task_id)
 
     def check_records(self) -> None:
-        """Return if the records of tasks, if there are any, can be written.
+        """Return if the Redis of the task records answers, or if there is none.
 
         Raises:
             QueueUnavailableError: they do not answer.
@@ -100,4 +100,4 @@ class CeleryTaskQueue:
         except UNAVAILABLE as error:
             with contextlib.suppress(QueueUnavailableError):
                 self._records.discard(task_id)
-            raise QueueUnavailableError("the broker does not answer") from error
+            raise QueueUnavailableError("the broker did not confirm") from error

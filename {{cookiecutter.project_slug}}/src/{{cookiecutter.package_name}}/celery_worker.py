@@ -9,11 +9,10 @@ from __future__ import annotations
 
 import contextlib
 import logging
-import os
 import signal
 import sys
-import threading
 from collections.abc import Sequence
+from concurrent.futures import Future
 from pathlib import Path
 from typing import Any
 
@@ -75,7 +74,7 @@ def main() -> None:
         celery, quiet=True, loglevel=settings.log_level, without_gossip=True, without_mingle=True
     )
     worker.start()
-    leaving.has_ended(worker.exitcode)
+    leaving.ended.set_result(worker.exitcode)
     lifecycle.stop()
     sys.exit(worker.exitcode)
 
@@ -110,8 +109,7 @@ class Leaving:
         self._late = False
         self._handed_back = 0
         self._consumer: Any = None  # Celery's, while it is connected to the broker
-        self._ended = threading.Event()
-        self._exit_code = 0
+        self.ended: Future[int] = Future()  # with Celery's exit code
 
     def ask(self, *_: object) -> None:
         """Leave as soon as possible: this is the signal handler that the lifecycle chains."""
@@ -126,16 +124,10 @@ class Leaving:
             RuntimeError: Celery has not ended well.
         """
         self._late = True
-        self._ended.wait()
-        if self._exit_code:
-            raise RuntimeError(f"Celery has ended with {self._exit_code}")
+        if code := self.ended.result():
+            raise RuntimeError(f"Celery has ended with {code}")
         begun = sum(state.total_count.values())
         return {"done": begun - self._handed_back, "handed_back": self._handed_back}
-
-    def has_ended(self, exit_code: int) -> None:
-        """Celery's worker has ended."""
-        self._exit_code = exit_code
-        self._ended.set()
 
     def connected(self, consumer: Any) -> None:
         """The main loop is about to run."""
@@ -164,7 +156,7 @@ class Leaving:
         for request in requests:
             request.cancel(self._consumer.pool, signal="KILL", emit_retry=False)
         self._handed_back += len(requests)
-        # Where the records do not answer, they say that it is running. That is waited for once.
+        # If the records do not answer, they go on saying "running": wait once, not for each task.
         with contextlib.suppress(QueueUnavailableError):
             for request in requests:
                 self._records.hand_back(request.id)
@@ -183,7 +175,7 @@ def add_steps(celery: Celery, lifecycle: Lifecycle, leaving: Leaving, heartbeat_
         def start(self, worker: Worker) -> None:
             signal.signal(signal.SIGTERM, leaving.ask)
             # Celery would start the program anew in this process, behind the lifecycle's back.
-            signal.signal(signal.SIGHUP, lambda *_: os.kill(os.getpid(), signal.SIGTERM))
+            signal.signal(signal.SIGHUP, lambda *_: signal.raise_signal(signal.SIGTERM))
             try:
                 lifecycle.start(server_signal=signal.SIGTERM)
             except StartError as error:

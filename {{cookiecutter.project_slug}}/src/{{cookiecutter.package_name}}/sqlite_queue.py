@@ -29,7 +29,14 @@ from .queue_file import (
     prepare,
     refuse_damage,
 )
-from .tasks import MAX_ATTEMPTS, QueueUnavailableError, Task, encode_payload, retry_pause
+from .tasks import (
+    MAX_ATTEMPTS,
+    QueueUnavailableError,
+    Task,
+    encode_payload,
+    longest_pause,
+    retry_pause,
+)
 
 logger = logging.getLogger(__name__)
 
@@ -192,12 +199,12 @@ class SqliteTaskQueue:
     def fail(self, task: Task, error: str) -> None:
         """Queue *task* again after a pause, or, after the last attempt, mark it as failed."""
         now = time.time()
+        pause = retry_pause(task.attempts)
         with self._working as sql:
-            if task.attempts < MAX_ATTEMPTS:
-                due = now + retry_pause(task.attempts)
-                self._end_lease(sql, task, status="queued", due=due, error=error)
-            else:
+            if pause is None:
                 self._end_lease(sql, task, status="failed", finished=now, error=error)
+            else:
+                self._end_lease(sql, task, status="queued", due=now + pause, error=error)
 
     def hand_back(self, task: Task) -> bool:
         """Queue *task* again as if it had never been taken; False when it has just ended."""
@@ -317,9 +324,9 @@ def _reclaim_from(sql: sqlite3.Connection, owner: str) -> int:
 
 def _mend_due_times(sql: sqlite3.Connection) -> None:
     """Let no task wait longer than for its longest pause, although the clock was set back."""
-    latest = time.time() + retry_pause(MAX_ATTEMPTS - 1)
+    now = time.time()
     sql.execute(
-        "UPDATE tasks SET due = ? WHERE status = 'queued' AND due > ?", (time.time(), latest)
+        "UPDATE tasks SET due = ? WHERE status = 'queued' AND due > ?", (now, now + longest_pause())
     )
 
 

@@ -87,24 +87,28 @@ def encode_payload(payload: Mapping[str, Any]) -> str:
 
 
 def note_failure(task: Task, error: BaseException) -> str:
-    """Log, where *error* is handled, that *task* has failed, and what comes next.
+    """Log that *task* has failed, and what comes next.
 
     Returns:
         what is kept as the task's error. Whatever the exception says, that can be stored.
     """
-    if task.attempts < MAX_ATTEMPTS:
-        fate = f"and is tried again in {retry_pause(task.attempts):g} s"
-    else:
-        fate = "for good"
-    logger.exception("task failed %s", fate, extra={"task": task.id, "attempt": task.attempts})
+    pause = retry_pause(task.attempts)
+    fate = "for good" if pause is None else f"and is tried again in {pause:g} s"
+    details = {"task": task.id, "attempt": task.attempts}
+    logger.error("task failed %s", fate, exc_info=error, extra=details)
     try:
-        message = str(error)
-    except Exception:
-        message = "which does not say why"
-    text = f"{type(error).__name__}: {message}"[:MAX_ERROR_LENGTH]
-    return text.encode("utf-8", "backslashreplace").decode("utf-8")  # half a character, for one
+        text = f"{type(error).__name__}: {error}"
+    except BaseException:  # of its own __str__
+        text = f"{type(error).__name__}, which does not say why"
+    # UTF-8 has no lone surrogates, for one.
+    return text.encode("utf-8", "backslashreplace").decode("utf-8")[:MAX_ERROR_LENGTH]
 
 
-def retry_pause(attempts: int) -> float:
-    """How long to wait after so many attempts have failed, in seconds: 1, 2, 4, 8."""
-    return FIRST_RETRY_SECONDS * 2.0 ** (attempts - 1)
+def retry_pause(attempts: int) -> float | None:
+    """How long to wait after so many attempts have failed, in seconds; None after the last one."""
+    return None if attempts >= MAX_ATTEMPTS else FIRST_RETRY_SECONDS * 2.0 ** (attempts - 1)
+
+
+def longest_pause() -> float:
+    """The pause before the last attempt, in seconds."""
+    return FIRST_RETRY_SECONDS * 2.0 ** (MAX_ATTEMPTS - 2)

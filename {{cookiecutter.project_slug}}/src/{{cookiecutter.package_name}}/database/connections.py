@@ -11,7 +11,7 @@ from sqlalchemy import URL, Engine, PoolResetState, event
 from sqlalchemy.exc import DBAPIError, OperationalError
 from sqlalchemy.pool import ConnectionPoolEntry
 
-from .patience import limit_waits
+from .timeouts import limit_waits
 from .url import problem_at
 
 logger = logging.getLogger(__name__)

@@ -18,8 +18,8 @@ from sqlalchemy.ext.asyncio import (
 from ..lifecycle import Budget
 from ..settings import THREADS
 from .connections import CANCEL_SECONDS, Connections, DatabaseError, starting
-from .patience import is_busy
 from .schema import problem_of_schema
+from .timeouts import is_busy
 from .url import engine_options, parse, problem_at
 
 
