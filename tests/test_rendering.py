@@ -58,7 +58,12 @@ def test_every_pair_of_answers(
         assert leftover is None, f"{name}: {leftover}"
     for path in project.rglob("*"):
         assert not path.is_dir() or any(path.iterdir()), f"{path} is empty"
-    assert len((project / "README.md").read_text("utf-8").splitlines()) < 150
+    readme = (project / "README.md").read_text("utf-8")
+    assert len(readme.splitlines()) < 150
+    assert readme.count("\n## ") == readme.count("\n\n## "), (
+        "a heading is glued to what is above it"
+    )
+    assert "\n\n\n" not in readme
 
     programs = installed(answers["framework"])
     cache = tmp_path_factory.getbasetemp() / "mypy-cache"
