@@ -106,6 +106,7 @@ tests/faults.py                                            x  x  x  x  x  x  x  
 tests/lingering.py                                         x  x  -  -  x  -  x  -
 tests/load.py                                              x  x  x  x  x  x  x  x
 tests/migrating.py                                         -  -  -  -  x  x  -  -
+tests/missing.py                                           x  x  x  x  x  x  x  x
 tests/observer/sitecustomize.py                            x  x  x  x  x  x  x  x
 tests/other_apps.py                                        x  x  -  -  x  -  x  -
 tests/probe.py                                             x  x  x  x  x  x  x  x

@@ -14,19 +14,11 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from contextlib import ExitStack
 from pathlib import Path
-from typing import NoReturn, Self
+from typing import Self
 
-import pytest
-
+from .missing import missing
 from .servers import reserved_port
 from .tries import tries
-
-
-def missing(what: str) -> NoReturn:
-    """Skip the test, since *what* is not here; or fail it, if ``REQUIRE_SERVICES`` is 1."""
-    if os.environ.get("REQUIRE_SERVICES") == "1":
-        pytest.fail(f"REQUIRE_SERVICES=1, but {what} is not installed", pytrace=False)
-    pytest.skip(f"{what} is not installed")
 
 
 class Service(ABC):

@@ -17,6 +17,7 @@ from drill.__main__ import main
 from drill.rolling import find_haproxy
 
 from .conftest import BUDGET
+from .missing import missing
 from .servers import PROJECT
 from .tries import tries
 
@@ -125,10 +126,7 @@ def test_requests_that_are_all_refused_prove_nothing(tmp_path: Path) -> None:
 
 def test_replicas_are_replaced_without_loss(tmp_path: Path) -> None:
     if find_haproxy() is None:
-        reason = "HAProxy is not installed"
-        if os.environ.get("REQUIRE_SERVICES") == "1":
-            pytest.fail(reason)
-        pytest.skip(reason)
+        missing("HAProxy")
     file = tmp_path / "drill.json"
     done = drill(*SHORT, "--replicas", "2", "--rounds", "1", "--json", str(file))
     assert done.returncode == 0, done.stdout + done.stderr

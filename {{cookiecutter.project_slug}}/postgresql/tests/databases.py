@@ -15,7 +15,8 @@ import pytest
 from psycopg import sql
 
 from .migrating import create_tables
-from .services import Service, missing
+from .missing import missing
+from .services import Service
 
 # Importing the probe takes settings, before any fixture; and never the developer's database.
 os.environ["DATABASE_URL"] = "postgresql://nobody@127.0.0.1:1/nowhere"
